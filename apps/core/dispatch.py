@@ -1,0 +1,79 @@
+"""The one road every command takes: from the wire, REST, the portal, EC2 and the worker."""
+
+from typing import Any
+
+from apps.core import ports
+from apps.core.callers import Caller
+from apps.core.commands import REGISTRY, Spec
+from apps.core.errors import NotAuthenticated, NotInProject, UnsupportedAction
+from apps.core.mapping import check_text, flatten
+from apps.core.retry import atomically
+
+
+def call(caller: Caller | None, name: str, /, **params: Any) -> dict[str, Any]:
+    """The answer of a synchronous command, ``{jobid}`` or ``{id, jobid}`` of an asynchronous one."""
+    if caller is None:
+        raise NotAuthenticated("unable to verify user credentials and/or request signature")
+    spec = authorised(caller, name)
+    for throttle in ports.throttles.all():
+        throttle(caller)
+    given = flatten(params)
+    check_text(given)
+    try:
+        return _carry_out(spec, caller, given)
+    except NotInProject as refusal:
+        raise UnsupportedAction(
+            f"The API [{name}] does not exist or is not available for this account/user in project "
+            f"[{refusal.project}]."
+        ) from None
+
+
+def _carry_out(spec: Spec, caller: Caller, given: dict[str, str]) -> dict[str, Any]:
+    if not spec.cls.changes:
+        return run(spec, caller, spec.parse(caller, given))
+    if spec.is_async:
+        return ports.jobs.one().submit(caller, spec, given)
+    return changed(spec, caller, given)
+
+
+def authorised(caller: Caller, name: str) -> Spec:
+    """Asked at submission and again by the worker: a role may have changed while the job waited."""
+    spec = REGISTRY.get(name)
+    if spec is None or not ports.rules.one()(caller.role, name, spec.roles):
+        raise UnsupportedAction(
+            f"The API [{name}] does not exist or is not available for the account {caller.account.name}."
+        )
+    return spec
+
+
+@atomically
+def changed(spec: Spec, caller: Caller, given: dict[str, str]) -> dict[str, Any]:
+    """A synchronous change: parse, run and event in one transaction, all of it again after a deadlock."""
+    values = spec.parse(caller, given)
+    answer = run(spec, caller, values)
+    ports.events.one().action(spec, "completed", caller, subject(values), describe(spec))
+    return answer
+
+
+def run(spec: Spec, caller: Caller, values: dict[str, Any]) -> dict[str, Any]:
+    command = spec.cls(caller)
+    result = command.run(**values)
+    return result if isinstance(result, dict) else render(spec, caller, result)
+
+
+def render(spec: Spec, caller: Caller, row: Any) -> dict[str, Any]:
+    if spec.response is None:
+        return {"success": True}
+    if isinstance(row, list):  # a few commands answer with all that they made: addHost, registerTemplate
+        rows = spec.response.of(caller, [each.pk for each in row])
+        return {"count": len(rows), spec.response.wire_name: rows}
+    return {spec.response.wire_name: spec.response.of(caller, [row.pk])[0]}
+
+
+def subject(values: dict[str, Any]) -> Any:
+    """The row an event is about: what was created, else the first row that was named."""
+    return values.get("row") or next((v for v in values.values() if hasattr(v, "lock_key")), None)
+
+
+def describe(spec: Spec) -> str:
+    return (spec.cls.__doc__ or "").partition("\n")[0]

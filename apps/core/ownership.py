@@ -1,0 +1,146 @@
+"""Owned rows: who owns them, where that owner sits in the domain tree, and what they count against.
+
+Three writers of these columns only: ``admit()``, ``reassign()`` and ``domains.move()``; an audit compares the copies.
+"""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar, TypeVar
+
+from django.apps import apps
+from django.db import models
+
+from apps.core import ports, rows
+from apps.core.errors import ResourceInUse
+from apps.core.reach import Owned, Reach
+from apps.core.retry import atomically
+
+
+class PathField(models.CharField):
+    """A domain path: compared byte by byte, or MariaDB could not use its index for ranges."""
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**{"max_length": 255, "default": "", "editable": False, **kwargs})
+
+    def db_parameters(self, connection: Any) -> dict[str, Any]:
+        collation = "ascii_bin" if connection.vendor == "mysql" else None
+        return {**super().db_parameters(connection), "collation": collation}
+
+
+class NotAdmitted(RuntimeError):
+    """An owned row was about to be inserted without a limit check."""
+
+
+class OwnedQuerySet(rows.RowQuerySet):
+    def bulk_create(self, objs: Iterable[Any], *args: Any, **kwargs: Any) -> list[Any]:
+        raise NotAdmitted(f"{self.model.__name__} rows are created by admit()")
+
+
+class OwnedManager(models.Manager.from_queryset(OwnedQuerySet)):  # type: ignore[misc]
+    def get_queryset(self) -> OwnedQuerySet:
+        return super().get_queryset().filter(removed=None)
+
+
+class OwnedResource(rows.Row):
+    reach: ClassVar[Reach] = Owned()
+    guarded = rows.Row.guarded | {"owner", "owner_id", "domain_path", "in_project", "is_counted"}
+    counts: ClassVar[dict[str, int | str]] = {}  # limit kind -> a number, or the field that is summed
+
+    owner = models.ForeignKey("accounts.Account", models.PROTECT, related_name="+", db_index=False, editable=False)
+    domain_path = PathField()
+    # Project rows never show without "projectid": the flag is copied, because a join to find out costs the page.
+    in_project = models.BooleanField(default=False, editable=False)
+    # A destroyed machine that may be recovered exists and counts nothing; neither do machines of the system.
+    is_counted = models.BooleanField(default=True, editable=False)
+
+    including_removed = models.Manager.from_queryset(OwnedQuerySet)()
+    all_tenants = OwnedManager()
+    objects = rows.ScopedManager()
+
+    class Meta(rows.Row.Meta):
+        abstract = True
+        indexes = [
+            models.Index(fields=["owner", "removed", "id"], name="%(class)s_owner"),
+            models.Index(fields=["domain_path", "in_project", "removed", "id"], name="%(class)s_scope"),
+        ]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self._state.adding and not getattr(self, "_admitted", False):
+            raise NotAdmitted(f"{type(self).__name__} rows are created by admit()")
+        if not self._state.adding and set(kwargs.get("update_fields") or ()) & set(self.counts.values()):
+            raise RuntimeError(f"{self}: a counted column changes by resize()")
+        super().save(*args, **kwargs)
+
+    @property
+    def amounts(self) -> dict[str, int]:
+        if not self.is_counted:
+            return {}
+        return {kind: n if isinstance(n, int) else getattr(self, n) for kind, n in self.counts.items()}
+
+
+O = TypeVar("O", bound=OwnedResource)  # noqa: E741
+
+
+def owned_models() -> list[type[OwnedResource]]:
+    return [model for model in apps.get_models() if issubclass(model, OwnedResource)]
+
+
+@atomically
+def admit(model: type[O], owner: Any, **values: Any) -> O:
+    """Insert an owned row if the limits of the owner and of the domains above allow it. The only way to insert one.
+
+    ``is_counted=False`` for what belongs to the system and counts against nobody.
+    """
+    row = model(owner=owner, domain_path=owner.domain.path, in_project=owner.is_project, **values)
+    ports.limits.one().take(owner, row.amounts)
+    row._admitted = True
+    row.save()
+    return row
+
+
+@atomically
+def uncount(row: OwnedResource) -> bool:
+    """Give back what the row counts, and keep the row: ``count_again`` takes it again. Once, however often called."""
+    given = row.amounts
+    if done := bool(type(row).all_tenants.filter(pk=row.pk, is_counted=True).kernel_update(is_counted=False)):
+        ports.limits.one().give(row.owner, given)
+    row.is_counted = False
+    return done
+
+
+@atomically
+def count_again(row: OwnedResource) -> bool:
+    if done := bool(type(row).all_tenants.filter(pk=row.pk, is_counted=False).kernel_update(is_counted=True)):
+        row.is_counted = True
+        ports.limits.one().take(row.owner, row.amounts)
+    return done
+
+
+@atomically
+def release(row: OwnedResource) -> bool:
+    """Remove the row and give back what it counted, once, however often this is called."""
+    if done := row.mark_removed():
+        ports.limits.one().give(row.owner, row.amounts)
+    return done
+
+
+@atomically
+def resize(row: OwnedResource, field: str, value: int) -> None:
+    """Change a counted column and its counters by the same difference, if nobody changed it meanwhile."""
+    old = getattr(row, field)
+    kinds = [kind for kind, source in row.counts.items() if source == field]
+    kinds = kinds if row.is_counted else []
+    ports.limits.one().take(row.owner, {kind: value - old for kind in kinds if value > old})
+    ports.limits.one().give(row.owner, {kind: old - value for kind in kinds if value < old})
+    if not type(row).all_tenants.filter(pk=row.pk, **{field: old}).kernel_update(**{field: value}):
+        raise ResourceInUse(f"{row} was resized meanwhile")
+    setattr(row, field, value)
+
+
+@atomically
+def reassign(row: OwnedResource, owner: Any) -> None:
+    old, place = row.owner, {"domain_path": owner.domain.path, "in_project": owner.is_project}
+    ports.limits.one().take(owner, row.amounts)
+    ports.limits.one().give(old, row.amounts)
+    if not type(row).all_tenants.filter(pk=row.pk, owner=old).kernel_update(owner=owner, **place):
+        raise ResourceInUse(f"{row} got another owner meanwhile")
+    row.owner, row.domain_path, row.in_project = owner, place["domain_path"], place["in_project"]

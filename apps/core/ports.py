@@ -1,0 +1,96 @@
+"""A question asked low and answered high, so that imports keep pointing one way.
+
+The lower app declares ``teardown = Port[Teardown]("accounts.teardown", many=True)`` and asks it; upper apps answer in
+``AppConfig.ready()``. A second answer to a port of one, and a port nobody answered, stop the start.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+P = TypeVar("P")
+_PORTS: list["Port[Any]"] = []
+
+
+class Port(Generic[P]):
+    def __init__(self, name: str, *, many: bool = False, optional: bool = False):
+        self.name, self.many, self.optional = name, many, optional
+        self._answers: list[tuple[int, P]] = []
+        _PORTS.append(self)
+
+    def answer(self, answer: P, order: int = 0) -> None:
+        """``order`` ranks the answers of an ordered port; equal ranks keep the order of the layers."""
+        if self._answers and not self.many:
+            raise RuntimeError(f"port {self.name} is answered twice: {self._answers[0][1]!r} and {answer!r}")
+        self._answers.append((order, answer))
+        self._answers.sort(key=lambda pair: pair[0])
+
+    def one(self) -> P:
+        if self.many or not self._answers:
+            raise RuntimeError(f"port {self.name} has no single answer")
+        return self._answers[0][1]
+
+    def all(self) -> tuple[P, ...]:
+        return tuple(answer for _, answer in self._answers)
+
+
+def check() -> None:
+    missing = [p.name for p in _PORTS if not p._answers and not p.optional]
+    if missing:
+        raise RuntimeError(f"nobody answers the ports {', '.join(missing)}")
+
+
+class Jobs(Protocol):
+    def submit(self, caller: Any, spec: Any, given: dict[str, str]) -> dict[str, Any]: ...
+
+    def renew(self) -> None: ...
+
+    def pending(self, kind: str, keys: Sequence[int]) -> Mapping[int, str]:
+        """Uuid of the job under way, by key of the row that it is about."""
+        ...
+
+
+class Settings(Protocol):
+    def value(self, setting: Any, scope: Any | None) -> str | None:
+        """The text an operator stored, for this row or globally; None where the default holds."""
+        ...
+
+
+class Events(Protocol):
+    def action(
+        self, spec: Any, phase: str, caller: Any, subject: Any, text: str, job: int | None = None
+    ) -> None: ...
+
+    def state(self, row: Any, event: str, source: str, target: str, usage: str | None) -> None: ...
+
+    def alert(self, subject: str, text: str) -> None: ...
+
+
+class Limits(Protocol):
+    def take(self, owner: Any, amounts: Mapping[str, int]) -> None: ...
+
+    def give(self, owner: Any, amounts: Mapping[str, int]) -> None: ...
+
+
+class Rules(Protocol):
+    def __call__(self, role: Any, name: str, default: int) -> bool: ...
+
+
+class Tenants(Protocol):
+    """What the kernel must know about domains and accounts, which live above it."""
+
+    def domain(self, uuid: str) -> Any | None: ...
+
+    def account(self, name: str, domain: Any) -> Any | None: ...
+
+    def project(self, uuid: str) -> Any | None: ...
+
+    def caller(self, user_id: int | None, account_id: int) -> Any: ...
+
+
+jobs: Port[Jobs] = Port("core.jobs")
+events: Port[Events] = Port("core.events")
+limits: Port[Limits] = Port("core.limits")
+rules: Port[Rules] = Port("core.rules")
+tenants: Port[Tenants] = Port("core.tenants")
+settings: Port[Settings] = Port("core.settings")
+throttles: Port[Callable[[Any], None]] = Port("core.throttles", many=True, optional=True)

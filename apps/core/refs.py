@@ -1,0 +1,80 @@
+"""Parameters that name rows: always by label, resolved at start, so that any app may name any row."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.apps import apps
+from rest_framework.fields import empty
+
+from apps.core.callers import Access, Caller
+from apps.core.errors import NOT_YOURS, PermissionDenied
+from apps.core.rows import Row
+from apps.core.scope import owner_of_new
+from apps.core.wire import UNKNOWN, Bad, Field, Str, Uuid, canonical_uuid
+
+
+class ByLabel(Uuid):
+    """Knows its model by label; labels are checked when all apps are loaded."""
+
+    to = ""  # "storage.Volume"
+
+    @property
+    def model(self) -> type[Row]:
+        return apps.get_model(self.to)
+
+
+class Ref(ByLabel):
+    """A row this caller may reach for this access: unknown is 431, out of reach 531. There is no default access."""
+
+    def __init__(self, to: str, access: Access, **given: Any):
+        super().__init__(**given)
+        self.to, self.access = to, access
+
+    def parse(self, text: str, caller: Caller) -> Any:
+        if text == "-1" and self.minus_one:
+            return -1
+        uuid, model = canonical_uuid(text), self.model
+        row = model.all_tenants.filter(model.reach.q(caller, self.access), uuid=uuid).first()
+        if row is not None:
+            return row
+        if model.all_tenants.filter(uuid=uuid).exists():
+            raise PermissionDenied(NOT_YOURS)
+        raise Bad(UNKNOWN)
+
+
+class RefFilter(ByLabel):
+    """A filter of a list by a row: unknown is 431, one that is removed or foreign finds nothing."""
+
+    def __init__(self, to: str, lookup: str, **given: Any):
+        super().__init__(lookup=lookup, **given)
+        self.to = to
+
+    def parse(self, text: str, caller: Caller) -> int:
+        if text == "-1" and self.minus_one:
+            return -1
+        key = self.model.including_removed.filter(uuid=canonical_uuid(text)).values_list("pk", flat=True).first()
+        if key is None:
+            raise Bad(UNKNOWN)
+        return key
+
+
+class Owner(Field):
+    """``account``, ``domainid``, ``projectid`` of a creating command; yields the account that will own the row."""
+
+    parts = {  # noqa: RUF012
+        "account": Str(help_text="owner, with domainid"),
+        "domainid": Uuid(help_text="domain of the owner"),
+        "projectid": Uuid(help_text="project that owns"),
+    }
+
+    def read(self, name: str, given: Mapping[str, Any], caller: Caller) -> Any:
+        values = {part: field.read(part, given, caller) for part, field in self.parts.items()}
+        return owner_of_new(caller, **{part: None if v is empty else v for part, v in values.items()})
+
+
+def wire_names(name: str, field: Field) -> Iterator[tuple[str, Field]]:
+    """What a client sees of a field: itself, or its parts."""
+    if isinstance(field, Owner):
+        yield from field.parts.items()
+    else:
+        yield name, field

@@ -1,0 +1,259 @@
+"""Responses are projections: a declaration is compiled once per view into one ``values()`` query plus one per nested
+list, so a list has a constant number of queries and builds no model. ``details=`` prunes before the query is made.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cache, cached_property
+from typing import Any, ClassVar
+
+import orjson
+from django.apps import apps
+from django.db import connection, models
+from django.db.models import ExpressionWrapper, F
+
+from apps.core import ports
+from apps.core.callers import Caller
+
+
+class View(Enum):
+    RESTRICTED = "tenants and domain administrators"
+    FULL = "root"
+
+
+ALL, FULL = frozenset(View), frozenset({View.FULL})
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column, of the row or of a row it points to: ``Field("vm__host__name", view=FULL)``."""
+
+    source: str = ""
+    view: frozenset[View] = ALL
+    detail: str = ""  # only with this word in details=; always without
+    help_text: str = ""
+    type: str = ""  # as listApis says it; from the column if empty
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A value made of columns; ``fn`` gets them in the order of ``sources`` and must not query."""
+
+    sources: tuple[str, ...]
+    fn: Callable[..., Any]
+    view: frozenset[View] = ALL
+    detail: str = ""
+    help_text: str = ""
+    type: str = ""  # as listApis says it; from the annotation of ``fn`` if empty
+
+
+@dataclass(frozen=True)
+class Many:
+    """A nested list: one more query. ``link`` is its column with our key, ``by_kind`` for tables that serve all."""
+
+    response: type["Response"]
+    link: str
+    by_kind: bool = False
+    view: frozenset[View] = ALL
+    detail: str = ""
+    help_text: str = ""
+    where: Mapping[str, Any] = field(default_factory=dict)  # narrows the rows of the list
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Values of a whole page by one function of its keys, with a constant number of queries: sums, counters, rows of
+    other kinds. ``fn(keys)`` gives for each key the fields it has; ``fields`` says their types.
+    """
+
+    fn: Callable[[Sequence[int]], Mapping[int, Mapping[str, Any]]]
+    fields: Mapping[str, str]
+    view: frozenset[View] = ALL
+    detail: str = ""
+    help_text: str = ""
+
+
+class Response:
+    """Declares fields as class attributes; ``source`` defaults to the wire name. A null value is left out."""
+
+    wire_name: ClassVar[str]
+    model: ClassVar[str] = ""
+    with_jobs: ClassVar[bool] = False  # tells "jobid" and "jobstatus" while a job about the row is under way
+
+    @classmethod
+    @cache  # noqa: B019 - classes live as long as the process
+    def declared(cls) -> dict[str, "Part"]:
+        kinds = Field | Computed | Many | Batch
+        return {n: v for base in reversed(cls.__mro__) for n, v in vars(base).items() if isinstance(v, kinds)}
+
+    @classmethod
+    def check(cls) -> None:
+        """A source that does not exist stops the start, not the first list."""
+        if not cls.model:
+            return
+        whole = projection(cls, View.FULL, None)
+        whole.query(whole.model._base_manager.all())
+
+    @classmethod
+    def of(cls, caller: Caller, keys: Sequence[int], details: Iterable[str] | None = None) -> list[dict[str, Any]]:
+        """The rows with these keys as this caller may see them, in this order."""
+        words = {field.detail for field in cls.declared().values()}
+        wanted = None if details is None or "all" in details else frozenset(words.intersection(details))
+        view = View.FULL if caller.is_root else View.RESTRICTED
+        answers = projection(cls, view, wanted).rows(keys)
+        if cls.with_jobs and answers:
+            kind = apps.get_model(cls.model)._meta.label_lower
+            for key, uuid in ports.jobs.one().pending(kind, list(answers)).items():
+                answers[key] |= {"jobid": uuid, "jobstatus": 0}
+        return list(answers.values())
+
+
+class Plain(Response):
+    """An answer that is no row: ``fields`` says what ``run()`` puts into its dictionary, for listApis and OpenAPI."""
+
+    fields: ClassVar[dict[str, str]] = {}
+
+
+Part = Field | Computed | Many | Batch
+
+
+@cache
+def projection(response: type[Response], view: View, details: frozenset[str] | None) -> "Projection":
+    def shown(part: Part) -> bool:
+        return view in part.view and (not part.detail or details is None or part.detail in details)
+
+    return Projection(response, view, {n: f for n, f in response.declared().items() if shown(f)})
+
+
+class Projection:
+    """One response, one view, one choice of details: its columns, and how a raw row becomes an answer."""
+
+    def __init__(self, response: type[Response], view: View, fields: dict[str, Part]):
+        self.model: Any = apps.get_model(response.model)
+        self.view = view
+        self.many = {n: f for n, f in fields.items() if isinstance(f, Many)}
+        self.batches = [f for f in fields.values() if isinstance(f, Batch)]
+        plain = {n: f.source or n for n, f in fields.items() if isinstance(f, Field)}
+        computed = {n: f for n, f in fields.items() if isinstance(f, Computed)}
+        self.sources = list(dict.fromkeys([*plain.values(), *(s for f in computed.values() for s in f.sources)]))
+        at = {source: place for place, source in enumerate(self.sources, start=1)}
+        self.plain = [(n, at[s], column(self.model, s)) for n, s in plain.items()]
+        self.computes = [(n, f.fn, [at[s] for s in f.sources]) for n, f in computed.items()]
+
+    @cached_property
+    def reads(self) -> list[tuple[str, int, Callable[[Any], Any] | None]]:
+        """At the first use, not at start: how ids are stored is asked of the database."""
+        return [(name, place, wire_form(field)) for name, place, field in self.plain]
+
+    def query(self, rows: models.QuerySet, key: str = "pk") -> models.QuerySet:
+        names = [f"c{place}" for place in range(len(self.sources))]
+        columns = {n: as_stored(self.model, s) for n, s in zip(names, self.sources, strict=True)}
+        return rows.annotate(**columns).values_list(key, *names)
+
+    def rows(self, keys: Sequence[int]) -> dict[int, dict[str, Any]]:
+        found = {raw[0]: raw for raw in self.query(self.model._base_manager.filter(pk__in=keys))}
+        answers = {key: self.answer(found[key]) for key in keys if key in found}
+        self._complete(answers)
+        return answers
+
+    def _complete(self, answers: dict[int, dict[str, Any]]) -> None:
+        """What is not in the row's own query: one more per nested list and batch, whatever the number of rows."""
+        for name, many in self.many.items():
+            self._nest(answers, name, many)
+        for batch in self.batches if answers else ():
+            for key, values in batch.fn(list(answers)).items():
+                answers[key] |= {name: value for name, value in values.items() if value is not None}
+
+    def _nest(self, answers: dict[int, dict[str, Any]], name: str, many: Many) -> None:
+        for answer in answers.values():
+            answer[name] = []  # clients expect [] here, not an absent key
+        if not answers:
+            return
+        inner = projection(many.response, self.view, None)
+        where = {**many.where, **({"kind": self.model._meta.label_lower} if many.by_kind else {})}
+        if not many.by_kind and hasattr(inner.model, "removed"):
+            where["removed"] = None
+        rows = inner.model._base_manager.filter(**{f"{many.link}__in": list(answers)}, **where).order_by("pk")
+        links = dict(rows.values_list("pk", many.link)) if inner.many or inner.batches else None
+        if links is None:
+            for raw in inner.query(rows, many.link):
+                answers[raw[0]][name].append(inner.answer(raw))
+            return
+        nested = {raw[0]: inner.answer(raw) for raw in inner.query(rows)}
+        inner._complete(nested)
+        for key, answer in nested.items():
+            answers[links[key]][name].append(answer)
+
+    def answer(self, raw: tuple[Any, ...]) -> dict[str, Any]:
+        answer = {}
+        for name, place, form in self.reads:
+            if (value := raw[place]) is not None:
+                answer[name] = form(value) if form else value
+        for name, fn, places in self.computes:
+            if (value := fn(*[raw[place] for place in places])) is not None:
+                answer[name] = value
+        return answer
+
+
+def column(model: Any, source: str) -> models.Field:
+    """The field at the end of a path; FieldDoesNotExist if there is none."""
+    *path, last = source.split("__")
+    for step in path:
+        model = model._meta.get_field(step).related_model
+    return model._meta.pk if last == "pk" else model._meta.get_field(last)
+
+
+def as_stored(model: Any, source: str) -> ExpressionWrapper | F:
+    """Ids and dates are read as text: Django would make 500 x 5 objects of them, and we strings again."""
+    raw = isinstance(column(model, source), models.UUIDField | models.DateTimeField)
+    return ExpressionWrapper(F(source), output_field=models.CharField()) if raw else F(source)
+
+
+def wire_form(field: models.Field) -> Callable[[Any], Any] | None:
+    if isinstance(field, models.DateTimeField):
+        return wire_date
+    if isinstance(field, models.UUIDField) and not connection.features.has_native_uuid_field:
+        return dashed
+    return None
+
+
+def wire_date(value: Any) -> str:
+    """CloudStack's form, offset without colon. The column is a naive UTC datetime or, on SQLite, its text."""
+    text = str(value)
+    return f"{text[:10]}T{text[11:19]}+0000"
+
+
+def dashed(value: str) -> str:
+    return f"{value[:8]}-{value[8:12]}-{value[12:16]}-{value[16:20]}-{value[20:]}"
+
+
+WIRE_TYPES: tuple[tuple[Any, str], ...] = (
+    (models.BooleanField, "boolean"),
+    (models.DateTimeField, "date"),
+    (models.BigIntegerField, "long"),
+    (models.BigAutoField, "long"),
+    (models.IntegerField, "integer"),
+    (models.FloatField, "float"),
+    (models.JSONField, "map"),
+)
+ANNOTATED = {bool: "boolean", int: "integer", float: "float", list: "list", dict: "map", str: "string"}
+
+
+def wire_type(response: type[Response], part: Field | Computed, name: str) -> str:
+    """The type that listApis and OpenAPI say."""
+    if part.type:
+        return part.type
+    if isinstance(part, Field):
+        found = column(apps.get_model(response.model), part.source or name)
+        return next((wire for kind, wire in WIRE_TYPES if isinstance(found, kind)), "string")
+    said = part.fn.__annotations__.get("return") if hasattr(part.fn, "__annotations__") else None
+    return next((wire for kind, wire in ANNOTATED.items() if said in (kind, kind | None)), "string")
+
+
+def encode(response_name: str, answer: dict[str, Any]) -> bytes:
+    """The body on the wire: exactly one top-level key."""
+    return orjson.dumps({response_name: answer})

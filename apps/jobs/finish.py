@@ -1,0 +1,59 @@
+"""The end of a job: result, failure exit of the row, locks, event and the next in line, in one transaction."""
+
+from typing import Any
+
+import orjson
+from django.apps import apps
+from django.db import transaction
+from django.utils import timezone
+
+from apps.core import ports
+from apps.core.commands import REGISTRY, CreateCommand
+from apps.core.dispatch import describe
+from apps.core.errors import CloudError, text_for
+from apps.core.retry import atomically
+from apps.jobs import lease, locks, wake
+from apps.jobs.models import Job
+
+
+@atomically
+def succeed(job: Job, answer: dict[str, Any]) -> None:
+    _end(job, "completed", status=Job.Status.SUCCEEDED, result=orjson.dumps(answer).decode())
+
+
+@atomically
+def fail(job: Job, error: Exception) -> None:
+    """Errors that no one declared are 530; their text is for root and the log."""
+    code, caller = getattr(error, "code", 530), caller_of(job)
+    _failure_exit(job)
+    body = {"errorcode": code, "errortext": text_for(error, caller.is_root)}
+    _end(job, "failed", status=Job.Status.FAILED, result=orjson.dumps(body).decode(), result_code=code)
+
+
+def _failure_exit(job: Job) -> None:
+    spec = REGISTRY.get(job.command)
+    if not (job.creates and spec and issubclass(spec.cls, CreateCommand)):
+        return
+    row = apps.get_model(job.row_kind)._base_manager.get(pk=job.row_id)
+    try:
+        with transaction.atomic():
+            spec.cls(caller_of(job)).failed(row)
+    except CloudError as error:  # its state has no such exit: the job must end all the same, and a person look
+        ports.events.one().alert(row.lock_key, f"{job.command} failed: {error}")
+
+
+def _end(job: Job, phase: str, **values: Any) -> None:
+    lease.write(job, completed=timezone.now(), **values)
+    wake.next_in_line(locks.release(job))
+    if spec := REGISTRY.get(job.command):
+        ports.events.one().action(spec, phase, caller_of(job), subject_of(job), describe(spec), job.pk)
+
+
+def subject_of(job: Job) -> Any:
+    if not job.row_id:
+        return None
+    return apps.get_model(job.row_kind)._base_manager.filter(pk=job.row_id).first()
+
+
+def caller_of(job: Job) -> Any:
+    return ports.tenants.one().caller(job.user_id, job.account_id)

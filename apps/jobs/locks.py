@@ -1,0 +1,62 @@
+"""One holder at a time per resource, first come first served: claims give the order, a CAS on kept rows the exclusion.
+
+Holders are jobs and child flows. A child stands in the queue with the ticket of the job at its root, so that what a job
+has begun is not overtaken by what came after it; keys that this job holds itself are not claimed again.
+"""
+
+from collections.abc import Iterable
+
+from apps.jobs.models import Claim, FlowRun, Job, Lock
+
+
+class NotYet(Exception):
+    """Somebody older wants or has one of the locks."""
+
+
+def holder(who: Job | FlowRun) -> str:
+    return f"{'job' if isinstance(who, Job) else 'run'}:{who.pk}"
+
+
+def claim(who: Job | FlowRun, keys: Iterable[str], ticket: int | None = None) -> None:
+    rows = [Claim(holder=holder(who), ticket=who.pk if ticket is None else ticket, key=key) for key in sorted(set(keys))]
+    if rows:
+        Claim.objects.bulk_create(rows)
+
+
+def keys_of(who: Job | FlowRun) -> list[str]:
+    return list(Claim.objects.filter(holder=holder(who)).order_by("key").values_list("key", flat=True))
+
+
+def prepare(keys: list[str]) -> None:
+    """Make lock rows that were never used before. Not in the transaction that takes them."""
+    if not keys:
+        return
+    missing = set(keys).difference(Lock.objects.filter(key__in=keys).values_list("key", flat=True))
+    if missing:
+        Lock.objects.bulk_create([Lock(key=key) for key in sorted(missing)], ignore_conflicts=True)
+
+
+def take(who: Job | FlowRun, keys: list[str], ticket: int | None = None) -> None:
+    """All or none, in key order; the caller's transaction takes the first ones back when a later one is not free."""
+    if not keys:
+        return
+    name, place = holder(who), who.pk if ticket is None else ticket
+    if Claim.objects.filter(key__in=keys, ticket__lt=place).exists():
+        raise NotYet
+    for key in keys:
+        if not Lock.objects.filter(key=key, holder="").update(holder=name):
+            raise NotYet
+
+
+def release(who: Job | FlowRun) -> list[str]:
+    """Give all back; returns the holders that may be next."""
+    name, keys = holder(who), keys_of(who)
+    if not keys:
+        return []
+    Lock.objects.filter(key__in=keys, holder=name).update(holder="")
+    Claim.objects.filter(holder=name).delete()
+    first: dict[str, str] = {}
+    waiting = Claim.objects.filter(key__in=keys).order_by("ticket", "pk").values_list("key", "holder")
+    for key, other in waiting:
+        first.setdefault(key, other)
+    return sorted(set(first.values()))

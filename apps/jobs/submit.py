@@ -1,0 +1,64 @@
+"""Answers ``core.jobs``: the row of an async-create, the job, its claims and its event, in one transaction."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from apps.core import ports, secret
+from apps.core.callers import Caller
+from apps.core.commands import CreateCommand, Spec
+from apps.core.dispatch import describe, subject
+from apps.core.errors import InvalidParameter
+from apps.core.logs import request_id
+from apps.core.retry import atomically
+from apps.jobs import locks, wake
+from apps.jobs.current import renew
+from apps.jobs.models import Job
+
+
+class Submitter:
+    def renew(self) -> None:
+        renew()
+
+    def pending(self, kind: str, keys: Sequence[int]) -> Mapping[int, str]:
+        live = Job.objects.filter(row_kind=kind, row_id__in=keys, status__in=Job.LIVE)
+        return {key: str(uuid) for key, uuid in live.order_by("-pk").values_list("row_id", "uuid")}
+
+    @atomically
+    def submit(self, caller: Caller, spec: Spec, given: dict[str, str]) -> dict[str, Any]:
+        job = Job(account=caller.account, user=caller.user, command=spec.name, params=seal(spec, given))
+        job.queue = spec.cls.queue  # type: ignore[attr-defined]
+        values = spec.parse(caller, given)
+        chosen = values.pop("customjobid", None)
+        command, answer = spec.cls(caller), {}
+        if isinstance(command, CreateCommand):
+            row = values["row"] = command.create(**values)
+            job.creates = True
+            answer["id"] = str(row.uuid)
+        if about := subject(values):
+            job.row_kind, job.row_id = about._meta.label_lower, about.pk
+        if chosen:
+            job.uuid = self._free(chosen)
+        job.request_id = request_id.get()
+        job.save()
+        locks.claim(job, spec.cls.lock_keys(values))  # type: ignore[attr-defined]
+        ports.events.one().action(spec, "scheduled", caller, about, describe(spec), job.pk)
+        wake.job(job.pk, job.queue)
+        return answer | {"jobid": str(job.uuid)}
+
+    def _free(self, chosen: str) -> str:
+        if Job.objects.filter(uuid=chosen).exists():
+            raise InvalidParameter(f"customjobid: there is a job {chosen} already")
+        return chosen
+
+
+def seal(spec: Spec, given: dict[str, str]) -> dict[str, str]:
+    return {n: secret.seal(v) if is_secret(spec, n) else v for n, v in given.items()}
+
+
+def unseal(spec: Spec, stored: dict[str, str]) -> dict[str, str]:
+    return {n: secret.unseal(v) if is_secret(spec, n) else v for n, v in stored.items()}
+
+
+def is_secret(spec: Spec, name: str) -> bool:
+    field = spec.fields.get(name.partition("[")[0])
+    return bool(field and field.secret)

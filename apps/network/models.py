@@ -1,0 +1,124 @@
+"""Networks of tenants: networks, network cards, addresses, and the segments that keep them apart."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from apps.core.ownership import OwnedResource
+from apps.core.reach import Infrastructure, Reach, Shared
+from apps.core.rows import Row
+from apps.domains.models import Domain
+from apps.infrastructure.models import PhysicalNetwork, Pod, Zone
+from apps.offerings.models import NetworkOffering
+
+
+class Network(OwnedResource):
+    """Isolated networks belong to an account; shared ones to a domain, or with ``is_public`` to everybody.
+
+    ``generation`` counts the changes of the document that devices must match; see ``document.py``.
+    """
+
+    class State(models.TextChoices):
+        ALLOCATED = "Allocated"
+        SETUP = "Setup"
+        IMPLEMENTING = "Implementing"
+        IMPLEMENTED = "Implemented"
+        SHUTDOWN = "Shutdown"
+        DESTROY = "Destroy"
+
+    reach: ClassVar[Reach] = Shared(shares="network.NetworkShare")
+    counts = {"network": 1}
+
+    name = models.CharField(max_length=255)
+    display_text = models.CharField(max_length=255, default="")
+    state = models.CharField(max_length=16, choices=State, default=State.ALLOCATED)
+    zone = models.ForeignKey(Zone, models.PROTECT, related_name="+")
+    offering = models.ForeignKey(NetworkOffering, models.PROTECT, related_name="+")
+    physical_network = models.ForeignKey(PhysicalNetwork, models.PROTECT, null=True, related_name="+")
+    guest_type = models.CharField(max_length=16, default="Isolated")
+    traffic_type = models.CharField(max_length=16, default="Guest")
+    acl_type = models.CharField(max_length=16, default="Account")
+    is_public = models.BooleanField(default=False)
+    domain = models.ForeignKey(Domain, models.PROTECT, null=True, related_name="+")  # of a shared one
+    subdomain_access = models.BooleanField(default=False)
+    cidr = models.CharField(max_length=64, default="")
+    gateway = models.GenericIPAddressField(null=True)
+    vlan = models.CharField(max_length=64, default="")
+    network_domain = models.CharField(max_length=255, default="")
+    dns1 = models.CharField(max_length=64, default="")
+    dns2 = models.CharField(max_length=64, default="")
+    mac_seed = models.BigIntegerField(default=0)
+    restart_required = models.BooleanField(default=False)
+    is_redundant = models.BooleanField(default=False)
+    specify_ip_ranges = models.BooleanField(default=False)
+    is_displayed = models.BooleanField(default=True)
+    generation = models.BigIntegerField(default=1)
+    created = models.DateTimeField(auto_now_add=True)
+
+
+class NetworkShare(models.Model):
+    """The network may be used by this account."""
+
+    row = models.ForeignKey(Network, models.CASCADE, related_name="shared_with")
+    account = models.ForeignKey("accounts.Account", models.CASCADE, related_name="+")
+
+
+class Segment(models.Model):
+    """A VLAN id of a physical network; ``network`` has it, NULL when it is free."""
+
+    physical_network = models.ForeignKey(PhysicalNetwork, models.PROTECT, related_name="segments")
+    number = models.PositiveIntegerField()
+    network = models.ForeignKey(Network, models.PROTECT, null=True, related_name="segments")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["physical_network", "number"], name="one_segment_per_number")]
+        indexes = [models.Index(fields=["physical_network", "network"], name="free_segments")]
+
+
+class IpRange(Row):
+    """createVlanIpRange: public addresses of a zone, or guest addresses of a shared network or of a pod (Basic)."""
+
+    reach: ClassVar[Reach] = Infrastructure()
+
+    zone = models.ForeignKey(Zone, models.PROTECT, related_name="ip_ranges")
+    physical_network = models.ForeignKey(PhysicalNetwork, models.PROTECT, null=True, related_name="+")
+    network = models.ForeignKey(Network, models.PROTECT, null=True, related_name="ip_ranges")  # NULL: public
+    pod = models.ForeignKey(Pod, models.PROTECT, null=True, related_name="+")
+    owner = models.ForeignKey("accounts.Account", models.PROTECT, null=True, related_name="+")  # dedicated to it
+    domain = models.ForeignKey(Domain, models.PROTECT, null=True, related_name="+")
+    for_virtual_network = models.BooleanField(default=True)
+    for_system_vms = models.BooleanField(default=False)
+    vlan = models.CharField(max_length=64, default="untagged")
+    gateway = models.GenericIPAddressField()
+    netmask = models.GenericIPAddressField()
+    start_ip = models.GenericIPAddressField()
+    end_ip = models.GenericIPAddressField()
+
+
+class RangeAddress(models.Model):
+    """One address of a range. ``taken_by`` is the lock key of what has it (an address, a NIC), "" when free."""
+
+    range = models.ForeignKey(IpRange, models.PROTECT, related_name="addresses")
+    ip = models.GenericIPAddressField()
+    number = models.BigIntegerField()  # the address as a number, for order
+    taken_by = models.CharField(max_length=96, default="")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["range", "number"], name="one_row_per_address")]
+        indexes = [models.Index(fields=["range", "taken_by", "number"], name="free_addresses")]
+
+
+class PublicAddress(OwnedResource):
+    """A public address that an account holds; the pool of all is RangeAddress."""
+
+    counts = {"public_ip": 1}
+
+    address = models.OneToOneField(RangeAddress, models.PROTECT, null=True, related_name="held_by")  # NULL once released
+    ip = models.GenericIPAddressField()
+    state = models.CharField(max_length=16, default="Allocated")  # Allocating, Allocated, Releasing
+    zone = models.ForeignKey(Zone, models.PROTECT, related_name="+")
+    network = models.ForeignKey(Network, models.PROTECT, null=True, related_name="public_addresses")
+    is_source_nat = models.BooleanField(default=False)
+    is_system = models.BooleanField(default=False)
+    is_displayed = models.BooleanField(default=True)
+    allocated = models.DateTimeField(auto_now_add=True)

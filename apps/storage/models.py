@@ -1,0 +1,81 @@
+"""Primary storage and volumes. What a volume is attached to is a row of machines: a lower app has no column for it."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from apps.core.ownership import OwnedResource
+from apps.core.reach import Infrastructure, Reach
+from apps.core.rows import Row
+from apps.images.models import Template
+from apps.infrastructure.models import Cluster, Host, Pod, Zone
+from apps.offerings.models import DiskOffering
+
+
+class StoragePool(Row):
+    """``used_bytes`` is what volumes are promised, changed only by placement; ``capacity_bytes`` is what may be
+    promised: the size times the over-provisioning factor.
+    """
+
+    reach: ClassVar[Reach] = Infrastructure()
+    guarded = Row.guarded | {"used_bytes"}
+
+    zone = models.ForeignKey(Zone, models.PROTECT, related_name="storage_pools")
+    pod = models.ForeignKey(Pod, models.PROTECT, null=True, related_name="storage_pools")
+    cluster = models.ForeignKey(Cluster, models.PROTECT, null=True, related_name="storage_pools")
+    host = models.ForeignKey(Host, models.PROTECT, null=True, related_name="storage_pools")  # local storage
+    name = models.CharField(max_length=255)
+    url = models.CharField(max_length=2048, default="")
+    type = models.CharField(max_length=32, default="NetworkFilesystem")
+    scope = models.CharField(max_length=16, default="CLUSTER")  # CLUSTER, ZONE, HOST
+    provider = models.CharField(max_length=64, default="DefaultPrimary")
+    hypervisor = models.CharField(max_length=32, default="Simulator")
+    state = models.CharField(max_length=32, default="Up")  # Up, Maintenance, PrepareForMaintenance, Disabled
+    ip = models.CharField(max_length=255, default="")
+    path = models.CharField(max_length=1024, default="")
+    size_bytes = models.BigIntegerField(default=1 << 40)
+    capacity_bytes = models.BigIntegerField(default=1 << 40)
+    used_bytes = models.BigIntegerField(default=0)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta(Row.Meta):
+        indexes = [models.Index(fields=["zone", "state", "removed", "used_bytes"], name="pool_candidates")]
+
+
+class StoragePoolTag(models.Model):
+    pool = models.ForeignKey(StoragePool, models.CASCADE, related_name="tags")
+    tag = models.CharField(max_length=255, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["pool", "tag"], name="one_pool_tag")]
+
+
+class Volume(OwnedResource):
+    class State(models.TextChoices):
+        ALLOCATED = "Allocated"
+        CREATING = "Creating"
+        READY = "Ready"
+        ATTACHING = "Attaching"
+        RESIZING = "Resizing"
+        DESTROY = "Destroy"
+        EXPUNGING = "Expunging"
+        EXPUNGED = "Expunged"
+
+    class Kind(models.TextChoices):
+        ROOT = "ROOT"
+        DATADISK = "DATADISK"
+
+    counts = {"volume": 1, "primary_storage": "size"}
+
+    name = models.CharField(max_length=255)
+    kind = models.CharField(max_length=16, choices=Kind, default=Kind.DATADISK)
+    size = models.BigIntegerField()  # bytes
+    state = models.CharField(max_length=32, choices=State, default=State.ALLOCATED)
+    zone = models.ForeignKey(Zone, models.PROTECT, related_name="+")
+    pool = models.ForeignKey(StoragePool, models.PROTECT, null=True, related_name="volumes")
+    offering = models.ForeignKey(DiskOffering, models.PROTECT, null=True, related_name="+")
+    template = models.ForeignKey(Template, models.PROTECT, null=True, related_name="+")  # of a root disk
+    path = models.CharField(max_length=255, default="")
+    is_displayed = models.BooleanField(default=True)
+    attached_at = models.DateTimeField(null=True)
+    created = models.DateTimeField(auto_now_add=True)

@@ -1,0 +1,150 @@
+import uuid
+from types import SimpleNamespace
+
+import pytest
+
+from apps.accounts.models import Account, ProjectMember, User
+from apps.accounts.tenants import caller_for
+from apps.core import dispatch
+from apps.core.callers import Kind
+from apps.core.errors import CloudError
+from apps.core.ownership import admit
+from apps.domains import services as domains
+from apps.domains.models import Domain
+from apps.hypervisors import fake
+from apps.images.models import Template
+from apps.infrastructure import drivers
+from apps.infrastructure.models import Host, Zone
+from apps.jobs import runner, wake
+from apps.jobs.models import Job
+from apps.machines.models import VirtualMachine
+from apps.offerings.models import ServiceOffering
+from apps.rbac.models import Role
+from apps.rbac.services import _rules
+from apps.storage.models import Volume
+
+
+@pytest.fixture(autouse=True)
+def no_rules_of_another_test():
+    _rules.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def no_broker(monkeypatch, request):
+    """Nobody listens: what must happen happens because the database says so."""
+    if not request.node.get_closest_marker("broker"):
+        monkeypatch.setattr(wake, "publish", lambda *args: None)
+
+
+@pytest.fixture(autouse=True)
+def fake_hosts(monkeypatch):
+    monkeypatch.setitem(drivers.DRIVERS, "Fake", fake.connect)
+
+
+@pytest.fixture
+def cloud(monkeypatch):
+    """The state of the fake hypervisors, fresh."""
+    fresh = fake.Cloud()
+    monkeypatch.setattr(fake, "CLOUD", fresh)
+    return fresh
+
+
+class Make:
+    """The least valid row of each kind."""
+
+    def domain(self, name="ROOT", parent=None):
+        return Domain.all_tenants.filter(name=name).first() or domains.create(name=name, parent=parent)
+
+    def account(self, name="alice", domain=None, kind=Kind.TENANT, type=Account.Type.USER):
+        role, _ = Role.objects.get_or_create(name=kind.name, kind=kind)
+        row = Account(name=name, domain=domain or self.domain(), role=role, type=type)
+        row.save()
+        User.objects.create(login=f"{row.domain.uuid}:{name}", username=name, account=row)
+        return row
+
+    def caller(self, *args, **kwargs):
+        return caller_for(self.account(*args, **kwargs))
+
+    def root(self):
+        return self.caller("admin", kind=Kind.ROOT, type=Account.Type.ROOT)
+
+    def project(self, *members, name="p", domain=None):
+        project = self.account(name, domain=domain, type=Account.Type.PROJECT)
+        ProjectMember.objects.bulk_create(ProjectMember(project=project, account=m) for m in members)
+        return project
+
+    def zone(self):
+        if zone := Zone.all_tenants.first():
+            return zone
+        (zone := Zone(name="z1", allocation_state="Enabled")).save()
+        return zone
+
+    def host(self, name="h1", memory_mib=4096):
+        (host := Host(name=name, zone=self.zone(), memory_mib_capacity=memory_mib, hypervisor="Fake")).save()
+        return host
+
+    def offering(self, **kw):
+        (row := ServiceOffering(name="small", **kw)).save()
+        return row
+
+    def template(self, owner, **kw):
+        return admit(Template, owner, name="debian", **kw)
+
+    def volume(self, owner, **kw):
+        return admit(Volume, owner, **{"name": "vol", "size": 1 << 30, "zone": self.zone(), **kw})
+
+    def vm(self, owner, **kw):
+        kw = {"zone": self.zone(), "offering": self.offering(), "template": self.template(owner), "name": "vm"} | kw
+        return admit(VirtualMachine, owner, **kw)
+
+
+@pytest.fixture
+def make():
+    return Make()
+
+
+def answer(jobid):
+    """What the job said in the end; its error raised."""
+    job = Job.objects.get(uuid=jobid)
+    result = dispatch.call(caller_for(job.account), "queryAsyncJobResult", jobid=jobid)
+    assert result["jobstatus"] in (1, 2), f"job is {job.status}"
+    if result["jobstatus"] == 2:
+        error = CloudError(result["jobresult"]["errortext"])
+        error.code = result["jobresultcode"]
+        raise error
+    return result["jobresult"]
+
+
+@pytest.fixture
+def api(db):
+    """Call as a client does: an asynchronous command is worked off and its result returned."""
+
+    def call(caller, name, /, **params):
+        got = dispatch.call(caller, name, **params)
+        if "jobid" not in got or name == "queryAsyncJobResult":
+            return got
+        runner.drain()
+        return answer(got["jobid"])
+
+    return call
+
+
+@pytest.fixture
+def running(make, cloud, db):
+    """Alice, her running machine on h1 and a volume that exists on primary storage."""
+    alice, host = make.account(), make.host()
+    vm = make.vm(alice, state=VirtualMachine.State.RUNNING, host=host)
+    volume = make.volume(alice, state=Volume.State.READY)
+    cloud.disks[str(volume.uuid)] = volume.size
+    cloud.running[str(vm.uuid)].add(host.name)
+    return SimpleNamespace(
+        caller=caller_for(alice),
+        vm=vm,
+        volume=volume,
+        host=host,
+        params={"id": volume.uuid, "virtualmachineid": vm.uuid},
+    )
+
+
+def unknown():
+    return str(uuid.uuid4())
