@@ -22,6 +22,7 @@ from apps.offerings.models import ServiceOffering
 from apps.rbac.models import Role
 from apps.rbac.services import _rules
 from apps.storage.models import Volume
+from tests import factories
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +93,10 @@ class Make:
 
     def volume(self, owner, **kw):
         return admit(Volume, owner, **{"name": "vol", "size": 1 << 30, "zone": self.zone(), **kw})
+
+    def row(self, label, owner):
+        """The least valid row of any kind."""
+        return factories.rows()[label](self, owner)
 
     def vm(self, owner, **kw):
         kw = {"zone": self.zone(), "offering": self.offering(), "template": self.template(owner), "name": "vm"} | kw
