@@ -51,6 +51,7 @@ class ListCommand(Command):
             added["ids"] = List(of=several, lookup="pk__in", help_text="list only those with these ids; not with id")
         for name, lookup in cls.filters.items():
             added[name] = lookup if isinstance(lookup, Field) else Str(lookup=f"{lookup}__iexact")
+            added[name].help_text = added[name].help_text or f"list those with this {name}"
         if cls.taggable:
             added["tags"] = Map(keys=("key", "value"), help_text="list those with all these tags (key/value pairs)")
         if cls.details_words:

@@ -1,0 +1,37 @@
+import pytest
+
+from apps.configuration.models import Value
+from apps.configuration.store import STORE
+from apps.core.errors import InvalidParameter
+from apps.core.settings import SETTINGS, Setting
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def delay():
+    STORE.forget()
+    yield Setting("test.delay", 60, help_text="for tests", scope="zone", minimum=1)
+    del SETTINGS["test.delay"]
+    STORE.forget()
+
+
+def test_the_row_of_its_scope_comes_before_the_global_value_and_that_before_the_default(make, delay):
+    zone = make.zone()
+    assert (delay.value(), delay.value(zone)) == (60, 60)
+    STORE.store("test.delay", "30")
+    assert (delay.value(), delay.value(zone)) == (30, 30)
+    STORE.store("test.delay", "5", kind="zone", row_id=zone.pk)
+    assert (delay.value(), delay.value(zone)) == (30, 5)
+
+
+@pytest.mark.parametrize("text", ["0", "x", "", "1.5"])
+def test_a_value_of_another_type_or_below_the_minimum_is_refused(delay, text):
+    with pytest.raises(InvalidParameter, match="^value: test.delay"):
+        delay.read(text)
+    assert Value.objects.count() == 0
+
+
+def test_a_name_is_declared_once(delay):
+    with pytest.raises(TypeError):
+        Setting("test.delay", 1, help_text="again")
