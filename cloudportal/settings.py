@@ -30,6 +30,8 @@ DATABASES = {"default": database(os.environ.get("DATABASE_URL", f"sqlite:///{HER
 SECRET_KEY = os.environ.get("SECRET_KEY", "for tests only")
 SECRET_FIELD_KEYS = os.environ.get("SECRET_FIELD_KEYS", "c2tldGNoLXNrZXRjaC1za2V0Y2gtc2tldGNoLXNrZXQ=").split(",")
 CELERY_BROKER_URL = os.environ.get("BROKER_URL", "memory://")
+# Queues that this process works on: steps of a flow that belong to one of them are not sent by message.
+WORKER_QUEUES = frozenset(filter(None, os.environ.get("WORKER_QUEUES", "").split(",")))
 AUTH_USER_MODEL = "accounts.User"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True

@@ -34,9 +34,7 @@ LISTS = pytest.mark.parametrize(
     [s for s in REGISTRY.values() if issubclass(s.cls, ListCommand) and s.cls.model],
     ids=lambda s: s.name,
 )
-TENANTS = pytest.mark.parametrize(
-    "spec", [s for s in REGISTRY.values() if s.roles & Kind.TENANT], ids=lambda s: s.name
-)
+TENANTS = pytest.mark.parametrize("spec", [s for s in REGISTRY.values() if s.roles & Kind.TENANT], ids=lambda s: s.name)
 REFERENCE = Path(__file__).parent / "reference"
 EVENTS = set(re.findall(r"^\| ([A-Z0-9_.-]+) \|", (REFERENCE / "events-alerts.md").read_text(), re.MULTILINE))
 # Where a machine runs and its disks lie is the operator's business; zones are everybody's.

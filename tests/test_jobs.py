@@ -1,4 +1,5 @@
 import time
+from dataclasses import dataclass
 
 import pytest
 from django.db import transaction
@@ -11,6 +12,7 @@ from apps.core.refs import Ref
 from apps.core.wire import Map, Str
 from apps.events.models import Event
 from apps.jobs import locks, runner, wake, worker
+from apps.jobs.flows import Flow, Step, begin
 from apps.jobs.models import Claim, Job, Lock
 from apps.storage.models import Volume
 from apps.storage.states import VOLUME
@@ -18,6 +20,22 @@ from tests.conftest import answer
 from tests.crash import let_time_pass, matrix
 
 ORDER: list[str] = []
+
+
+@dataclass
+class Nothing:
+    pass
+
+
+def first(ctx):
+    ORDER.append("first")
+
+
+def second(ctx):
+    ORDER.append("second")
+
+
+FLOW = Flow("test.jobs", Nothing, (Step(first), Step(second, queue="storage")), lambda ctx: None, lambda ctx: None)
 
 
 @pytest.fixture(autouse=True)
@@ -37,6 +55,8 @@ def probe():
             ORDER.append(mood)
             if mood == "fails":
                 raise ZeroDivisionError("secret path /etc")
+            if mood == "flows":
+                return begin(FLOW, Nothing())
             if mood == "is asked":
                 assert (password, logins) == ("canary", [{"Key": "canary"}])
             return {"success": True}
@@ -248,3 +268,18 @@ def test_nothing_is_published_before_the_commit(alice, volume, monkeypatch, djan
             submit(alice, volume, "works")
         assert sent == []
     assert [args[1] for args in sent] == [Job.objects.get().pk]
+
+
+@pytest.mark.parametrize(("served", "done", "messages"), [("jobs,storage", 2, 0), ("jobs", 1, 1), ("", 0, 1)])
+def test_a_worker_goes_on_with_the_steps_of_the_queues_that_it_serves(
+    alice, volume, settings, monkeypatch, served, done, messages
+):
+    settings.WORKER_QUEUES = frozenset(filter(None, served.split(",")))
+    jobid, sent = submit(alice, volume, "flows"), []
+    monkeypatch.setattr(wake, "flow", lambda key, queue: sent.append(queue))
+
+    worker.run(Job.objects.get().pk)
+
+    assert (ORDER[1:], len(sent)) == (["first", "second"][:done], messages)
+    runner.drain()
+    assert answer(jobid) == {"success": True}

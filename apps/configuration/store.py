@@ -25,9 +25,7 @@ class Store:
     @atomically
     def store(self, name: str, text: str, *, kind: str = "", row_id: int = 0, by: str = "") -> None:
         """``text`` as it lies in the database: sealed already where the setting is secret."""
-        Value.objects.update_or_create(
-            name=name, kind=kind, row_id=row_id, defaults={"value": text, "updated_by": by}
-        )
+        Value.objects.update_or_create(name=name, kind=kind, row_id=row_id, defaults={"value": text, "updated_by": by})
         self.forget()
 
     def forget(self) -> None:

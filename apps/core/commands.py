@@ -109,9 +109,7 @@ class Spec:
             if value is not empty:
                 values[field.source or name] = value
             elif field.required:
-                raise ParserRefused(
-                    f"Unable to execute API command {self.short_name} due to missing parameter {name}"
-                )
+                raise ParserRefused(f"Unable to execute API command {self.short_name} due to missing parameter {name}")
         return values
 
     def _read(self, name: str, field: Field, given: Mapping[str, Any], caller: Caller) -> Any:

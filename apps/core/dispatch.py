@@ -23,8 +23,7 @@ def call(caller: Caller | None, name: str, /, **params: Any) -> dict[str, Any]:
         return _carry_out(spec, caller, given)
     except NotInProject as refusal:
         raise UnsupportedAction(
-            f"The API [{name}] does not exist or is not available for this account/user in project "
-            f"[{refusal.project}]."
+            f"The API [{name}] does not exist or is not available for this account/user in project [{refusal.project}]."
         ) from None
 
 

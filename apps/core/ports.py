@@ -56,9 +56,7 @@ class Settings(Protocol):
 
 
 class Events(Protocol):
-    def action(
-        self, spec: Any, phase: str, caller: Any, subject: Any, text: str, job: int | None = None
-    ) -> None: ...
+    def action(self, spec: Any, phase: str, caller: Any, subject: Any, text: str, job: int | None = None) -> None: ...
 
     def state(self, row: Any, event: str, source: str, target: str, usage: str | None) -> None: ...
 

@@ -6,9 +6,7 @@ from apps.events.models import Event
 
 
 class Outbox:
-    def action(
-        self, spec: Any, phase: str, caller: Any, subject: Any, text: str, job: int | None = None
-    ) -> None:
+    def action(self, spec: Any, phase: str, caller: Any, subject: Any, text: str, job: int | None = None) -> None:
         if not spec.event:
             return
         Event.objects.create(

@@ -105,8 +105,8 @@ class _Work:
     def _move(self, name: str, **values: Any) -> bool:
         """To the next step, done or undone: here, or by message if it belongs to other workers."""
         queue = self.flow.step(name).queue_for(self.ctx) if name else self.run.queue
-        if queue == self.run.queue:
-            return self._save(step=name, tries=0, **values)
+        if queue == self.run.queue or wake.is_served(queue):
+            return self._save(step=name, tries=0, queue=queue, **values)
         self._sleep(0, step=name, tries=0, queue=queue, **values)
         wake.flow(self.run.pk, queue)
         return False

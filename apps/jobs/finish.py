@@ -56,4 +56,7 @@ def subject_of(job: Job) -> Any:
 
 
 def caller_of(job: Job) -> Any:
-    return ports.tenants.one().caller(job.user_id, job.account_id)
+    """Read once per worker's turn: the role of now, not of when the job was submitted."""
+    if not hasattr(job, "_caller"):
+        job._caller = ports.tenants.one().caller(job.user_id, job.account_id)  # type: ignore[attr-defined]
+    return job._caller  # type: ignore[attr-defined]

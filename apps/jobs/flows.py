@@ -108,7 +108,8 @@ def begin(flow: Flow[X], ctx: X, *, key: str | None = None, child: bool = False)
     )
     if child and flow.locks:
         _claim(run, flow.locks(ctx))
-    wake.flow(run.pk, run.queue)
+    if not (job and wake.is_served(run.queue)):  # else the worker of the job goes on with it
+        wake.flow(run.pk, run.queue)
     return run
 
 

@@ -18,7 +18,9 @@ def holder(who: Job | FlowRun) -> str:
 
 
 def claim(who: Job | FlowRun, keys: Iterable[str], ticket: int | None = None) -> None:
-    rows = [Claim(holder=holder(who), ticket=who.pk if ticket is None else ticket, key=key) for key in sorted(set(keys))]
+    rows = [
+        Claim(holder=holder(who), ticket=who.pk if ticket is None else ticket, key=key) for key in sorted(set(keys))
+    ]
     if rows:
         Claim.objects.bulk_create(rows)
 

@@ -98,7 +98,9 @@ class FlowRun(Leased):
     job = models.ForeignKey(Job, models.PROTECT, null=True, related_name="flows")
     key = models.CharField(max_length=128, null=True, unique=True)  # noqa: DJ001 - NULL once ended: others may begin
     queue = models.CharField(max_length=64, default="jobs")  # of the step
-    ticket = models.BigIntegerField(null=True)  # of a child: its place in the queue for its locks; NULL once it has them
+    ticket = models.BigIntegerField(
+        null=True
+    )  # of a child: its place in the queue for its locks; NULL once it has them
     root = models.BigIntegerField(null=True)  # the job that the whole tree of flows works for
     waits_for = models.BigIntegerField(null=True, db_index=True)  # the child that wakes this one
 

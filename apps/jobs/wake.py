@@ -1,5 +1,6 @@
 """Messages to workers. Losing one costs a sweep interval, never a job: so a broker that is down is nobody's error."""
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -13,6 +14,11 @@ def job(key: int, queue: str = "jobs") -> None:
 
 def flow(key: int, queue: str = "jobs") -> None:
     _send(tasks.run_flow, key, queue)
+
+
+def is_served(queue: str) -> bool:
+    """Does this very worker take that queue? Then it goes on by itself, and a message would only cost."""
+    return queue in settings.WORKER_QUEUES
 
 
 def next_in_line(holders: list[str]) -> None:

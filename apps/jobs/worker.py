@@ -11,7 +11,7 @@ from apps.core.dispatch import authorised, render
 from apps.core.errors import ResourceInUse
 from apps.core.logs import job_id, request_id
 from apps.core.retry import atomically
-from apps.jobs import finish, lease, locks
+from apps.jobs import engine, finish, lease, locks, wake
 from apps.jobs.current import current
 from apps.jobs.models import FlowRun, Job
 from apps.jobs.submit import unseal
@@ -25,15 +25,17 @@ def run(key: int) -> bool:
     job = claim(key)
     if job is None:
         return False
-    token = current.set(job)
+    flow, token = None, current.set(job)
     job_id.set(str(job.uuid))
     request_id.set(job.request_id)
     try:
-        _carry_out(job)
+        flow = _carry_out(job)
     except lease.Fenced:
         log.warning("job %s was taken over: this worker was too slow", job.uuid)
     finally:
         current.reset(token)
+    if flow:
+        engine.advance(flow)
     return True
 
 
@@ -54,11 +56,12 @@ def _claim(key: int, keys: list[str]) -> Job | None:
     return job
 
 
-def _carry_out(job: Job) -> None:
+def _carry_out(job: Job) -> int | None:
+    """The key of the flow that this worker shall go on with, if the command began one."""
     try:
         result, spec, caller = _run(job)
         if isinstance(result, FlowRun):
-            return  # the flow ends the job
+            return result.pk if wake.is_served(result.queue) else None  # the flow ends the job
         answer = result if isinstance(result, dict) else render(spec, caller, result)
     except lease.Fenced:
         raise
@@ -68,6 +71,7 @@ def _carry_out(job: Job) -> None:
         finish.fail(job, error)
     else:
         finish.succeed(job, answer)
+    return None
 
 
 def _run(job: Job) -> tuple[Any, Spec, Any]:

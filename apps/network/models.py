@@ -113,7 +113,9 @@ class PublicAddress(OwnedResource):
 
     counts = {"public_ip": 1}
 
-    address = models.OneToOneField(RangeAddress, models.PROTECT, null=True, related_name="held_by")  # NULL once released
+    address = models.OneToOneField(
+        RangeAddress, models.PROTECT, null=True, related_name="held_by"
+    )  # NULL once released
     ip = models.GenericIPAddressField()
     state = models.CharField(max_length=16, default="Allocated")  # Allocating, Allocated, Releasing
     zone = models.ForeignKey(Zone, models.PROTECT, related_name="+")

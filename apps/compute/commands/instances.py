@@ -38,8 +38,22 @@ class ListVirtualMachines(OwnedListCommand):
 
     model = "machines.VirtualMachine"
     has_ids = True
-    details_words = ("all", "group", "nics", "stats", "secgrp", "tmpl", "servoff", "diskoff", "backoff", "iso", "volume",
-                     "min", "affgrp", "vnfnics")
+    details_words = (
+        "all",
+        "group",
+        "nics",
+        "stats",
+        "secgrp",
+        "tmpl",
+        "servoff",
+        "diskoff",
+        "backoff",
+        "iso",
+        "volume",
+        "min",
+        "affgrp",
+        "vnfnics",
+    )
     keyword_in = ("name", "state")
     filters = {
         "name": "name",
