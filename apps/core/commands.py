@@ -87,6 +87,12 @@ class Spec:
         return self.cls.is_async
 
     @property
+    def answering(self) -> type[Response]:
+        if self.response is None:
+            raise TypeError(f"{self.name} answers with success, not with rows")
+        return self.response
+
+    @property
     def cmd_class(self) -> str:
         """What "cmd" of a job says; clients compare it with names they know."""
         return wire_facts().get(self.name, {}).get("cmd", self.name)

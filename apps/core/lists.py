@@ -68,14 +68,12 @@ class ListCommand(Command):
         if not count:
             return {}
         answer: dict[str, Any] = {"count": count}
-        response = self.spec.response
-        if keys and response:
-            answer[response.wire_name] = self.answers(keys, details)
+        if keys:
+            answer[self.spec.answering.wire_name] = self.answers(keys, details)
         return answer
 
     def answers(self, keys: Sequence[int], details: list[str] | None) -> list[dict[str, Any]]:
-        assert self.spec.response
-        return self.spec.response.of(self.caller, keys, details)
+        return self.spec.answering.of(self.caller, keys, details)
 
     def checked_details(self, words: list[str] | None) -> list[str] | None:
         if words and set(words) - set(self.details_words):
@@ -151,8 +149,7 @@ class MemoryListCommand(Command):
     def run(self, page: int | None = None, pagesize: int | None = None, **given: Any) -> Any:
         bounds(page, pagesize)
         found = self.entries(**given)
-        assert self.spec.response
-        return {"count": len(found), self.spec.response.wire_name: found} if found else {}
+        return {"count": len(found), self.spec.answering.wire_name: found} if found else {}
 
     def entries(self, **given: Any) -> list[dict[str, Any]]:
         raise NotImplementedError
