@@ -134,7 +134,7 @@ class OwnedListCommand(ListCommand):
 
     def visible(self, given: dict[str, Any]) -> QuerySet:
         model: type[OwnedResource] = apps.get_model(self.model)
-        return model.all_tenants.filter(scope.resolve(self.caller, scope_of(given)))
+        return model.all_tenants.filter(model.named, scope.resolve(self.caller, scope_of(given)))
 
 
 class MemoryListCommand(Command):

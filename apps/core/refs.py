@@ -34,10 +34,11 @@ class Ref(ByLabel):
         if text == "-1" and self.minus_one:
             return -1
         uuid, model = canonical_uuid(text), self.model
-        row = model.all_tenants.filter(model.reach.q(caller, self.access), uuid=uuid).first()
+        known = model.all_tenants.filter(model.named, uuid=uuid)
+        row = known.filter(model.reach.q(caller, self.access)).first()
         if row is not None:
             return row
-        if model.all_tenants.filter(uuid=uuid).exists():
+        if known.exists():
             raise PermissionDenied(NOT_YOURS)
         raise Bad(UNKNOWN)
 
@@ -52,7 +53,8 @@ class RefFilter(ByLabel):
     def parse(self, text: str, caller: Caller) -> int:
         if text == "-1" and self.minus_one:
             return -1
-        key = self.model.including_removed.filter(uuid=canonical_uuid(text)).values_list("pk", flat=True).first()
+        known = self.model.including_removed.filter(self.model.named, uuid=canonical_uuid(text))
+        key = known.values_list("pk", flat=True).first()
         if key is None:
             raise Bad(UNKNOWN)
         return key
