@@ -39,6 +39,10 @@ class Command:
     def run(self, *args: Any, **values: Any) -> Any:
         raise NotImplementedError
 
+    def secrets(self, row: Any) -> dict[str, str]:
+        """What only this answer tells about its row, and no list: a generated password. A job keeps it sealed."""
+        return {}
+
 
 class AsyncCommand(Command):
     """Runs as a job, outside any transaction. ``run`` returns the row to answer with, or ``begin(FLOW, context)``."""
@@ -91,6 +95,10 @@ class Spec:
         if self.response is None:
             raise TypeError(f"{self.name} answers with success, not with rows")
         return self.response
+
+    @property
+    def tells_secrets(self) -> bool:
+        return self.cls.secrets is not Command.secrets
 
     @property
     def cmd_class(self) -> str:

@@ -66,7 +66,7 @@ def render(spec: Spec, caller: Caller, row: Any) -> dict[str, Any]:
     if isinstance(row, list):  # a few commands answer with all that they made: addHost, registerTemplate
         rows = spec.response.of(caller, [each.pk for each in row])
         return {"count": len(rows), spec.response.wire_name: rows}
-    return {spec.response.wire_name: spec.response.of(caller, [row.pk])[0]}
+    return {spec.response.wire_name: spec.response.of(caller, [row.pk])[0] | spec.cls(caller).secrets(row)}
 
 
 def subject(values: dict[str, Any]) -> Any:

@@ -7,7 +7,7 @@ from django.apps import apps
 from django.db import transaction
 from django.utils import timezone
 
-from apps.core import ports
+from apps.core import ports, secret
 from apps.core.commands import REGISTRY, CreateCommand
 from apps.core.dispatch import describe
 from apps.core.errors import CloudError, text_for
@@ -18,7 +18,9 @@ from apps.jobs.models import Job
 
 @atomically
 def succeed(job: Job, answer: dict[str, Any]) -> None:
-    _end(job, "completed", status=Job.Status.SUCCEEDED, result=orjson.dumps(answer).decode())
+    text, spec = orjson.dumps(answer).decode(), REGISTRY.get(job.command)
+    stored = Job.SEALED + secret.seal(text) if spec and spec.tells_secrets else text
+    _end(job, "completed", status=Job.Status.SUCCEEDED, result=stored)
 
 
 @atomically

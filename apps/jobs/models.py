@@ -1,10 +1,14 @@
 """The queue of record. Celery carries messages; what is true about a job or a flow is in these rows."""
 
 import uuid
+from typing import Any
 
+import orjson
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+
+from apps.core import secret
 
 
 class Leased(models.Model):
@@ -27,6 +31,7 @@ class Job(Leased):
         FAILED = "failed"
 
     LIVE = (Status.QUEUED, Status.RUNNING)
+    SEALED = "sealed:"  # before a result that tells a secret
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True)
     account = models.ForeignKey("accounts.Account", models.PROTECT, related_name="+")
@@ -54,6 +59,12 @@ class Job(Leased):
             models.Index(fields=["account", "status"], name="job_of_account"),
             models.Index(fields=["completed"], name="job_expiry"),
         ]
+
+    @property
+    def answer(self) -> Any:
+        """What the result says, unsealed."""
+        sealed = self.result.startswith(self.SEALED)
+        return orjson.loads(secret.unseal(self.result.removeprefix(self.SEALED)) if sealed else self.result)
 
 
 class Lock(models.Model):
