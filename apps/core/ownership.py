@@ -52,9 +52,9 @@ class OwnedResource(rows.Row):
     # A destroyed machine that may be recovered exists and counts nothing; neither do machines of the system.
     is_counted = models.BooleanField(default=True, editable=False)
 
-    including_removed = models.Manager.from_queryset(OwnedQuerySet)()
-    all_tenants = OwnedManager()
-    objects = rows.ScopedManager()
+    including_removed = models.Manager.from_queryset(OwnedQuerySet)()  # type: ignore[misc]
+    all_tenants = OwnedManager()  # type: ignore[misc]
+    objects = rows.ScopedManager()  # type: ignore[misc]
 
     class Meta(rows.Row.Meta):
         abstract = True
@@ -92,7 +92,7 @@ def admit(model: type[O], owner: Any, **values: Any) -> O:
     """
     row = model(owner=owner, domain_path=owner.domain.path, in_project=owner.is_project, **values)
     ports.limits.one().take(owner, row.amounts)
-    row._admitted = True
+    row._admitted = True  # type: ignore[attr-defined]
     row.save()
     return row
 

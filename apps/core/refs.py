@@ -50,7 +50,7 @@ class RefFilter(ByLabel):
         super().__init__(lookup=lookup, **given)
         self.to = to
 
-    def parse(self, text: str, caller: Caller) -> int:
+    def parse(self, text: str, caller: Caller) -> Any:
         if text == "-1" and self.minus_one:
             return -1
         known = self.model.including_removed.filter(self.model.named, uuid=canonical_uuid(text))

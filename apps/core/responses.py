@@ -119,10 +119,18 @@ class Plain(Response):
 
 
 Part = Field | Computed | Many | Batch
+_PROJECTIONS: dict[Any, "Projection"] = {}
 
 
-@cache
 def projection(response: type[Response], view: View, details: frozenset[str] | None) -> "Projection":
+    """Compiled at the first use and kept: classes live as long as the process."""
+    key = (response, view, details)
+    if key not in _PROJECTIONS:
+        _PROJECTIONS[key] = _compiled(response, view, details)
+    return _PROJECTIONS[key]
+
+
+def _compiled(response: type[Response], view: View, details: frozenset[str] | None) -> "Projection":
     def shown(part: Part) -> bool:
         return view in part.view and (not part.detail or details is None or part.detail in details)
 

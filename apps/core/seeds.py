@@ -3,6 +3,7 @@
 """
 
 from collections.abc import Callable
+from importlib import import_module
 
 SEEDS: dict[str, Callable[[], object]] = {}
 Seed = Callable[[], object]
@@ -24,7 +25,7 @@ def seed(name: str) -> Callable[[Seed], Seed]:
 
 def sow() -> None:
     from django.apps import apps
-    from django.utils.module_loading import import_module, module_has_submodule
+    from django.utils.module_loading import module_has_submodule
 
     for config in apps.get_app_configs():
         if config.name.startswith("apps.") and config.module and module_has_submodule(config.module, "seeds"):

@@ -30,7 +30,8 @@ class Setting(Generic[V]):
         """``scope`` names the kind of row that may have its own value; ``secret`` ones are stored encrypted."""
         if name in SETTINGS or (scope and scope not in SCOPES):
             raise TypeError(f"setting {name} is declared twice, or has no scope {scope}")
-        self.name, self.default, self.help_text, self.scope = name, default, help_text, scope
+        self.name, self.help_text, self.scope = name, help_text, scope
+        self.default: V = default
         self.category, self.minimum, self.choices, self.secret = category, minimum, choices, secret
         SETTINGS[name] = self
 
@@ -43,7 +44,7 @@ class Setting(Generic[V]):
         """Typed, or InvalidParameter: what an operator types is checked before it is stored."""
         kind: Any = type(self.default)
         try:
-            value = {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
+            value: Any = {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
         except (ValueError, KeyError):
             raise InvalidParameter(f"value: {self.name} takes a {kind.__name__}, not {text!r}") from None
         if self.minimum is not None and value < self.minimum:

@@ -28,9 +28,10 @@ class Bad(Exception):
 class Field(serializers.Field):
     read_only = write_only = required = allow_null = secret = False
     default: Any = empty
-    initial = label = None
+    initial: Any = None
+    label = None
     help_text = ""
-    source: str = ""
+    source: Any = ""
     lookup: str = ""  # in lists: the query it makes
     allowed: ClassVar[Any] = Kind.ROOT | Kind.RESOURCE_ADMIN | Kind.DOMAIN_ADMIN | Kind.TENANT
     blank_is_absent = False
@@ -210,7 +211,7 @@ class Map(Field, serializers.DictField):
 
     options = Field.options | {"style", "keys"}
     wire_type = "map"
-    style = "records"
+    style = "records"  # type: ignore[assignment]
     keys: tuple[str, ...] = ()
     child = serializers.CharField()
 

@@ -30,12 +30,12 @@ class Cloud:
     running: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # machine -> hosts
     calls: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
-    late: list[Callable[[], None]] = field(default_factory=list)
+    late: list[Callable[[], object]] = field(default_factory=list)
 
     def fail(self, call: str, error: BaseException, **how: Any) -> None:
         self.faults.append(Fault(call, error, **how))
 
-    def act(self, host: str, call: str, effect: Callable[[], None]) -> None:
+    def act(self, host: str, call: str, effect: Callable[[], object]) -> None:
         self.look()
         self.calls.append(f"{call} on {host}")
         fault = next((f for f in self.faults if f.call == call and f.host in ("", host) and f.times), None)

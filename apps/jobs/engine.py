@@ -164,9 +164,9 @@ class _Work:
             finish.succeed(run.job, self._answer()) if done else finish.fail(run.job, self._error())
 
     def _answer(self) -> dict[str, Any]:
-        if self.flow.result is None:
-            return {"success": True}
         job = self.run.job
+        if self.flow.result is None or job is None:
+            return {"success": True}
         return render(REGISTRY[job.command], finish.caller_of(job), self.flow.result(self.ctx))
 
     def _error(self) -> CloudError:

@@ -136,7 +136,7 @@ def explain(explanation: dict[str, Any]) -> None:
 
 def join(children: dict[str, int], flow: Flow[X], ctx: X, *, key: str) -> None:
     """In a step: be through when the flow ``key`` is, whoever began it. ``children`` is a dict of the context."""
-    run = FlowRun.objects.filter(pk=children.get(key)).first() or FlowRun.objects.filter(key=key).first()
+    run = FlowRun.objects.filter(pk=children.get(key, 0)).first() or FlowRun.objects.filter(key=key).first()
     if run is None:
         try:
             run = begin(flow, ctx, key=key, child=True)

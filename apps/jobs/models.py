@@ -1,7 +1,7 @@
 """The queue of record. Celery carries messages; what is true about a job or a flow is in these rows."""
 
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 from django.conf import settings
@@ -15,6 +15,8 @@ class Leased(models.Model):
     """A row that one worker at a time works on. ``wake_at`` is when somebody should look at it: now, the end of a
     wait, or the end of the lease of the worker that has it. ``epoch`` counts the workers: only the last one writes.
     """
+
+    objects: ClassVar[models.Manager[Any]]
 
     epoch = models.PositiveIntegerField(default=0)
     wake_at = models.DateTimeField(default=timezone.now)

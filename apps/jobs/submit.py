@@ -21,7 +21,7 @@ class Submitter:
 
     def pending(self, kind: str, keys: Sequence[int]) -> Mapping[int, str]:
         live = Job.objects.filter(row_kind=kind, row_id__in=keys, status__in=Job.LIVE)
-        return {key: str(uuid) for key, uuid in live.order_by("-pk").values_list("row_id", "uuid")}
+        return {key or 0: str(uuid) for key, uuid in live.order_by("-pk").values_list("row_id", "uuid")}
 
     @atomically
     def submit(self, caller: Caller, spec: Spec, given: dict[str, str]) -> dict[str, Any]:
