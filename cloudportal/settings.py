@@ -1,40 +1,82 @@
-"""From the environment. MariaDB is the database; SQLite is the embedded default and the tests' second."""
+"""From the environment; `cloudportal.checks` refuses at the start of a server what would be wrong in earnest.
+
+DATABASE_URL       sqlite:///path or mysql://user:password@host/name?unix_socket=...; MariaDB is the production database
+BROKER_URL         redis://, redis+socket:// or amqp://; memory:// carries nothing: the sweeper of a test does
+CACHE_URL          redis:// or unix://; without it each process has a cache of its own
+SECRET_KEY         signs sessions
+SECRET_FIELD_KEYS  Fernet keys, comma separated: the first encrypts, all decrypt
+ALLOWED_HOSTS      comma separated; what a browser may call this server
+LOG_LEVEL, LOG_DIR see `cloudportal.logs`
+"""
 
 import os
 import tempfile
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+from cloudportal import logs
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+TEST_KEY, TEST_FIELD_KEY = "for tests only", "c2tldGNoLXNrZXRjaC1za2V0Y2gtc2tldGNoLXNrZXQ="
+
+# NORMAL with WAL: a power cut may lose the last transactions, a killed process none, and neither breaks the file.
+SQLITE = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8000; PRAGMA mmap_size=134217728;"
 
 
 def database(url: str) -> dict:
-    """``mysql://user@/name?unix_socket=/run/db.sock`` or ``sqlite:///path``."""
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
         # IMMEDIATE: a transaction that turns from reading to writing would fail at once instead of waiting.
         options = {"transaction_mode": "IMMEDIATE", "timeout": 60, "init_command": SQLITE}
-        test = os.path.join(tempfile.gettempdir(), f"sketch-{os.getpid()}.sqlite3")
-        return {"ENGINE": "django.db.backends.sqlite3", "NAME": parts.path, "OPTIONS": options, "TEST": {"NAME": test}}
-    return {
-        "ENGINE": "django.db.backends.mysql",
-        "NAME": parts.path.strip("/"),
-        "USER": parts.username,
-        "PASSWORD": parts.password or "",
-        "HOST": parts.hostname or "",
-        "OPTIONS": {"charset": "utf8mb4", "isolation_level": "read committed", **dict(parse_qsl(parts.query))},
-    }
+        test = os.path.join(tempfile.gettempdir(), f"cloudportal-{os.getpid()}.sqlite3")
+        engine = {"ENGINE": "django.db.backends.sqlite3", "NAME": unquote(parts.path), "TEST": {"NAME": test}}
+    elif parts.scheme in ("mysql", "mariadb"):
+        options = {"charset": "utf8mb4", "isolation_level": "read committed", **dict(parse_qsl(parts.query))}
+        engine = {
+            "ENGINE": "django.db.backends.mysql",
+            "NAME": parts.path.strip("/"),
+            "USER": unquote(parts.username or ""),
+            "PASSWORD": unquote(parts.password or ""),
+            "HOST": parts.hostname or "",
+            "PORT": parts.port or "",
+            "CONN_HEALTH_CHECKS": True,
+        }
+    else:
+        raise ImproperlyConfigured(f"DATABASE_URL: sqlite:///path or mysql://user:password@host/name, not {url!r}")
+    # Threads of the web server and children of a worker live long, and so do their connections.
+    return engine | {"OPTIONS": options, "CONN_MAX_AGE": None}
 
 
-SQLITE = "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
+def cache(url: str) -> dict:
+    if not url:
+        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    if urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+        raise ImproperlyConfigured(f"CACHE_URL: redis://host/1 or unix:///path?db=1, not {url!r}")
+    return {"BACKEND": "cloudportal.cache.SurvivingCache", "LOCATION": url}
+
+
+def words(name: str, default: str) -> list[str]:
+    return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
+
+
+DEBUG = False
 DATABASES = {"default": database(os.environ.get("DATABASE_URL", f"sqlite:///{HERE}/cloud.sqlite3"))}
-SECRET_KEY = os.environ.get("SECRET_KEY", "for tests only")
-SECRET_FIELD_KEYS = os.environ.get("SECRET_FIELD_KEYS", "c2tldGNoLXNrZXRjaC1za2V0Y2gtc2tldGNoLXNrZXQ=").split(",")
+CACHES = {"default": cache(os.environ.get("CACHE_URL", ""))}
 CELERY_BROKER_URL = os.environ.get("BROKER_URL", "memory://")
 # Queues that this process works on: steps of a flow that belong to one of them are not sent by message.
 WORKER_QUEUES = frozenset(filter(None, os.environ.get("WORKER_QUEUES", "").split(",")))
+SECRET_KEY = os.environ.get("SECRET_KEY", TEST_KEY)
+SECRET_FIELD_KEYS = words("SECRET_FIELD_KEYS", TEST_FIELD_KEY)
+ALLOWED_HOSTS = words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 AUTH_USER_MODEL = "accounts.User"
+PASSWORD_HASHERS = ["cloudportal.hashers.Argon2"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
+USE_I18N = False
+ROOT_URLCONF = "cloudportal.urls"
+MIDDLEWARE: list[str] = []  # a call knows its caller from its signature or session key: nothing runs before it
+LOGGING = logs.configuration()
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.auth",

@@ -1,0 +1,95 @@
+"""What each process of the tree does. All but Valkey are forked from one that has loaded the application."""
+
+import logging
+import os
+import signal
+import socket
+import threading
+import warnings
+from pathlib import Path
+
+from cloudportal import logs
+
+log = logging.getLogger(__name__)
+QUEUES = ("jobs", "hypervisor", "network", "storage", "sync", "usage")
+SWEEP = 5.0  # seconds
+
+
+def in_the_background(name: str, folder: Path) -> None:
+    """A child of the tree: JSON lines into its own file, and what it prints past that into one for all."""
+    console = os.open(folder / "console.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(console, 1)
+    os.dup2(console, 2)
+    os.close(console)
+    logs.configure(name)
+
+
+def valkey(program: Path, address: Path, folder: Path, log_file: Path) -> None:
+    """Broker and cache. Only what may be lost is in it, but a restart that finds its queues costs no sweep."""
+    data = folder / "valkey"
+    data.mkdir(mode=0o700, exist_ok=True)
+    options = {
+        "port": 0,
+        "unixsocket": address,
+        "unixsocketperm": 600,
+        "dir": data,
+        "logfile": log_file,
+        "daemonize": "no",
+        "save": "",
+        "appendonly": "yes",
+        "appendfsync": "everysec",
+        "auto-aof-rewrite-min-size": "16mb",
+        "maxmemory": "64mb",
+        "maxmemory-policy": "volatile-lru",  # what is cached has an end; queues have none and stay
+        "databases": 2,
+    }
+    words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
+    os.execv(program, [str(program), *words])
+
+
+def web(listener: socket.socket) -> None:
+    import uvicorn
+
+    from cloudportal.asgi import application
+
+    config = uvicorn.Config(
+        application, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False, date_header=True,
+        timeout_graceful_shutdown=5,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def worker(processes: int) -> None:
+    warnings.filterwarnings("ignore", "You're running the worker with superuser privileges")  # messages are JSON
+    from cloudportal.celery import app
+
+    node = app.Worker(
+        pool="prefork",
+        concurrency=processes,
+        queues=",".join(QUEUES),
+        hostname="worker@cloudportal",
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        optimization="fair",
+        quiet=True,
+    )
+    node.start()
+    raise SystemExit(node.exitcode or 0)
+
+
+def scheduler() -> None:
+    """Sweeps in this process, not by messages: what makes a lost message good must not need one."""
+    from django.db import close_old_connections
+
+    from apps.jobs import sweeper
+
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    while not stop.is_set():
+        close_old_connections()
+        try:
+            sweeper.sweep()
+        except Exception:
+            log.exception("a sweep failed")
+        stop.wait(SWEEP)

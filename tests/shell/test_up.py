@@ -1,0 +1,101 @@
+"""`portal up`, really started."""
+
+import http.client
+import os
+import signal
+import stat
+import time
+
+import pytest
+
+from tests.shell.conftest import Cloud, alive, descendants, until
+
+
+def status(cloud, path="/healthz"):
+    connection = http.client.HTTPConnection("127.0.0.1", cloud.port, timeout=10)
+    connection.request("GET", path)
+    return connection.getresponse().status
+
+
+def test_tells_scripts_where_it_is_and_who_may_log_in(cloud):
+    told = cloud.told()
+
+    assert (told["url"], told["api"]) == (f"http://127.0.0.1:{cloud.port}", f"http://127.0.0.1:{cloud.port}/client/api")
+    assert stat.S_IMODE(cloud.endpoint.stat().st_mode) == 0o600
+    assert [(user["domain"], user["username"], user["password"]) for user in told["users"]] == [
+        ("ROOT", "admin", "password")
+    ]
+    assert all(user["apikey"] and user["secretkey"] for user in told["users"])
+
+
+def test_keeps_its_keys_to_its_owner(cloud):
+    private = [cloud.folder / name for name in ("keys", "logins.json", "cloud.sqlite3", "valkey.sock")]
+
+    assert [oct(path.stat().st_mode & 0o077) for path in private] == ["0o0"] * 4
+
+
+def test_a_second_one_on_the_same_directory_is_refused_and_harms_nothing(cloud):
+    second = Cloud(cloud.folder)
+    second.launch()
+
+    assert second.down() == 1
+    assert f"is in use by process {cloud.process.pid}" in second.said
+    assert cloud.endpoint.exists()
+    assert status(cloud) < 500
+
+
+def test_a_busy_port_is_refused_before_anything_is_made(cloud, fresh):
+    fresh.launch(port=cloud.port)
+
+    assert fresh.down() == 1
+    assert f"port {cloud.port} on 127.0.0.1 is in use" in fresh.said
+    assert not fresh.endpoint.exists()
+    assert not (fresh.folder / "cloud.sqlite3").exists()
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "scheduler", "valkey", "job"])
+def test_a_killed_process_is_replaced_and_no_request_refused(cloud, name):
+    until(lambda: len(cloud.tree().get("job", ())) == 2)
+    before = cloud.tree()[name]
+
+    os.kill(min(before), signal.SIGKILL)
+
+    assert status(cloud) < 500
+    until(lambda: len(cloud.tree().get(name, set()) - before) >= 1)
+    until(lambda: {kind: len(pids) for kind, pids in cloud.tree().items()}
+          == {"web": 1, "worker": 1, "scheduler": 1, "valkey": 1, "job": 2})
+
+
+def test_ctrl_c_leaves_no_child_and_a_later_start_is_quick_and_has_the_same_keys(fresh):
+    first = fresh.up("--no-demo").told()
+    children = descendants(fresh.process.pid)
+
+    assert fresh.down(signal.SIGINT) == 0
+    assert not [pid for pid in children if alive(pid)]
+    assert not fresh.endpoint.exists()
+
+    begun = time.monotonic()
+    second = fresh.up("--no-demo").told()
+
+    assert time.monotonic() - begun < 5
+    assert second == first
+
+
+def test_no_child_outlives_a_killed_supervisor_and_the_next_start_heals(fresh):
+    fresh.up("--no-demo")
+    until(lambda: len(fresh.tree().get("job", ())) == 2)
+    children = descendants(fresh.process.pid)
+
+    fresh.down(signal.SIGKILL)
+
+    until(lambda: not [pid for pid in children if alive(pid)], patience=5)
+    fresh.endpoint.unlink()
+    fresh.up("--no-demo")
+    assert status(fresh) < 500
+
+
+def test_a_directory_too_deep_for_a_socket_works(tmp_path):
+    cloud = Cloud(tmp_path / ("deep" * 20) / ("deeper" * 20)).up("--no-demo")
+
+    assert len(cloud.tree()["valkey"]) == 1
+    assert cloud.down() == 0
