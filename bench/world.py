@@ -50,8 +50,8 @@ class World:
         return half
 
     def _accounts(self) -> int:
-        role = Role.objects.filter(kind=Kind.TENANT).order_by("pk")[0]
-        boss = Role.objects.filter(kind=Kind.DOMAIN_ADMIN).order_by("pk")[0]
+        role = Role.all_tenants.filter(kind=Kind.TENANT).order_by("pk")[0]
+        boss = Role.all_tenants.filter(kind=Kind.DOMAIN_ADMIN).order_by("pk")[0]
         Account(name="boss", domain=self.half, role=boss, type=Account.Type.DOMAIN_ADMIN).save()
         (first := Account(name="u0", domain=self.half, role=role)).save()
         half = f"CASE WHEN x.n % 2 = 0 THEN {self.half.pk} ELSE {self.admin.domain_id} END"

@@ -101,7 +101,13 @@ class Installation:
 def schema(environment: dict[str, str]) -> str:
     """Changes with anything that `migrate` and `seed` go by."""
     code = hashlib.sha256(environment["DATABASE_URL"].encode())
-    for pattern in ("apps/*/migrations/*.py", "apps/*/models.py", "apps/*/models/*.py", "apps/*/seeds.py", "requirements/base.txt"):
+    for pattern in (
+        "apps/*/migrations/*.py",
+        "apps/*/models.py",
+        "apps/*/models/*.py",
+        "apps/*/seeds.py",
+        "requirements/base.txt",
+    ):
         for path in sorted(CODE.glob(pattern)):
             code.update(path.read_bytes())
     return code.hexdigest()

@@ -12,7 +12,11 @@ def configuration(name: str = "") -> dict[str, object]:
     """Of the process ``name``; many may write one file, because each line is one append."""
     folder = os.environ.get("LOG_DIR")
     if name and folder:
-        handler = {"class": "logging.handlers.WatchedFileHandler", "filename": f"{folder}/{name}.log", "formatter": "json"}
+        handler = {
+            "class": "logging.handlers.WatchedFileHandler",
+            "filename": f"{folder}/{name}.log",
+            "formatter": "json",
+        }
     else:
         handler = {"class": "logging.StreamHandler", "formatter": "human"}
     return {

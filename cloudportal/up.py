@@ -70,7 +70,9 @@ def claim(installation: Installation) -> int:
         installation.prepare()
         return installation.lock()
     except Taken as taken:
-        raise Refused(f"{installation.folder} is in use by process {taken}: stop that one, or name another --data") from None
+        raise Refused(
+            f"{installation.folder} is in use by process {taken}: stop that one, or name another --data"
+        ) from None
     except OSError as error:
         raise Refused(f"{installation.folder}: {error.strerror or error}") from None
 
@@ -88,7 +90,9 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def run(installation: Installation, supervisor: Supervisor, listener: socket.socket, options: argparse.Namespace) -> int:
+def run(
+    installation: Installation, supervisor: Supervisor, listener: socket.socket, options: argparse.Namespace
+) -> int:
     started = time.monotonic()
     installation.endpoint.unlink(missing_ok=True)
     set_environment(installation, options.host)
@@ -201,7 +205,9 @@ def answers(host: str, port: int) -> bool:
 
 
 def greet(installation: Installation, url: str, seconds: float) -> None:
-    print(f"\n  cloudportal is up after {seconds:.1f} s:  {url}\n  query API:  {url}/client/api\n  data:  {installation.folder}\n")
+    print(
+        f"\n  cloudportal is up after {seconds:.1f} s:  {url}\n  query API:  {url}/client/api\n  data:  {installation.folder}\n"
+    )
     for each in logins.read(installation):
         print(f"  {each.role:14} {each.username:10} password {each.password:10} domain {each.domain}")
     print("\n  keys are in endpoint.json; Ctrl-C stops\n", flush=True)

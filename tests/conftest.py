@@ -57,11 +57,15 @@ class Make:
         return Domain.all_tenants.filter(name=name).first() or domains.create(name=name, parent=parent)
 
     def account(self, name="alice", domain=None, kind=Kind.TENANT, type=Account.Type.USER):
-        role, _ = Role.objects.get_or_create(name=kind.name, kind=kind)
+        role = Role.all_tenants.filter(kind=kind).first() or self.role(kind)
         row = Account(name=name, domain=domain or self.domain(), role=role, type=type)
         row.save()
-        User.objects.create(login=f"{row.domain.uuid}:{name}", username=name, account=row)
+        User(login=f"{row.domain.pk}:{name}", username=name, account=row).save()
         return row
+
+    def role(self, kind, name="", **kw):
+        (role := Role(name=name or kind.name, kind=kind, is_unlimited=kind is Kind.ROOT, **kw)).save()
+        return role
 
     def caller(self, *args, **kwargs):
         return caller_for(self.account(*args, **kwargs))

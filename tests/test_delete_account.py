@@ -74,6 +74,7 @@ def test_machines_go_before_the_disks_in_them(db, make, monkeypatch):
         "compute.teardown",
         "storage.teardown",
         "images.teardown",
+        "accounts.teardown",
     ]
     assert world.cloud.calls == ["power.stop on h1", "disks.delete on h1", "disks.delete on h1"]
 

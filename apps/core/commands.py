@@ -177,7 +177,11 @@ def command(
 def _declared(cls: type) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
-        found |= {n: v for n, v in vars(base).items() if isinstance(v, serializers.Field)}
+        for name, value in vars(base).items():
+            if isinstance(value, serializers.Field):
+                found[name] = value
+            elif value is None:
+                found.pop(name, None)  # a base has it, this command does not
     return found
 
 

@@ -57,16 +57,16 @@ def changed(spec: Spec, caller: Caller, given: dict[str, str]) -> dict[str, Any]
 def run(spec: Spec, caller: Caller, values: dict[str, Any]) -> dict[str, Any]:
     command = spec.cls(caller)
     result = command.run(**values)
-    return result if isinstance(result, dict) else render(spec, caller, result)
+    return result if isinstance(result, dict) else render(spec, caller, result, command)
 
 
-def render(spec: Spec, caller: Caller, row: Any) -> dict[str, Any]:
+def render(spec: Spec, caller: Caller, row: Any, command: Any = None) -> dict[str, Any]:
     if spec.response is None:
         return {"success": True}
     if isinstance(row, list):  # a few commands answer with all that they made: addHost, registerTemplate
         rows = spec.response.of(caller, [each.pk for each in row])
         return {"count": len(rows), spec.response.wire_name: rows}
-    return {spec.response.wire_name: spec.response.of(caller, [row.pk])[0] | spec.cls(caller).secrets(row)}
+    return {spec.response.wire_name: spec.response.of(caller, [row.pk])[0] | (command or spec.cls(caller)).secrets(row)}
 
 
 def subject(values: dict[str, Any]) -> Any:

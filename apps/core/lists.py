@@ -125,6 +125,8 @@ class OwnedListCommand(ListCommand):
     """A list of owned rows: takes the scope parameters."""
 
     taggable = True
+    # Where rows that are not OwnedResource keep owner, domain_path and in_project (left out: they are in no project).
+    scope_columns: ClassVar[dict[str, str]] = {}
 
     listall = Bool(help_text="all that the caller may see, not only its own")
     isrecursive = Bool(help_text="with domainid: and all domains below")
@@ -134,7 +136,10 @@ class OwnedListCommand(ListCommand):
 
     def visible(self, given: dict[str, Any]) -> QuerySet:
         model: type[OwnedResource] = apps.get_model(self.model)
-        return model.all_tenants.filter(model.named, scope.resolve(self.caller, scope_of(given)))
+        rows = scope.resolve(self.caller, scope_of(given))
+        if self.scope_columns:
+            rows = scope.respelled(rows, self.scope_columns)
+        return model.all_tenants.filter(model.named, rows)
 
 
 class MemoryListCommand(Command):

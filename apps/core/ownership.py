@@ -10,7 +10,7 @@ from django.apps import apps
 from django.db import models
 
 from apps.core import ports, rows
-from apps.core.errors import ResourceInUse
+from apps.core.errors import InvalidParameter, ResourceInUse
 from apps.core.reach import Owned, Reach
 from apps.core.retry import atomically
 
@@ -90,6 +90,8 @@ def admit(model: type[O], owner: Any, **values: Any) -> O:
 
     ``is_counted=False`` for what belongs to the system and counts against nobody.
     """
+    if owner.state == "disabled":
+        raise InvalidParameter(f"account {owner.name} is disabled: nothing new can belong to it")
     row = model(owner=owner, domain_path=owner.domain.path, in_project=owner.is_project, **values)
     ports.limits.one().take(owner, row.amounts)
     row._admitted = True  # type: ignore[attr-defined]

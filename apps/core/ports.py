@@ -44,6 +44,10 @@ class Jobs(Protocol):
 
     def renew(self) -> None: ...
 
+    def finished(self, caller: Any, spec: Any, row: Any, answer: dict[str, Any]) -> str:
+        """The id of a job that is done with this answer: for commands that are synchronous here and were not elsewhere."""
+        ...
+
     def pending(self, kind: str, keys: Sequence[int]) -> Mapping[int, str]:
         """Uuid of the job under way, by key of the row that it is about."""
         ...

@@ -1,7 +1,7 @@
 """Parameters that name rows: always by label, resolved at start, so that any app may name any row."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django.apps import apps
 from rest_framework.fields import empty
@@ -60,23 +60,32 @@ class RefFilter(ByLabel):
         return key
 
 
-class Owner(Field):
+class Compound(Field):
+    """Several parameters that say one thing together; ``parts`` are what the client sees."""
+
+    parts: ClassVar[dict[str, Field]] = {}
+
+    def given_parts(self, given: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+        values = {part: field.read(part, given, caller) for part, field in self.parts.items()}
+        return {part: None if value is empty else value for part, value in values.items()}
+
+
+class Owner(Compound):
     """``account``, ``domainid``, ``projectid`` of a creating command; yields the account that will own the row."""
 
-    parts = {  # noqa: RUF012
+    parts: ClassVar[dict[str, Field]] = {
         "account": Str(help_text="owner, with domainid"),
         "domainid": Uuid(help_text="domain of the owner"),
         "projectid": Uuid(help_text="project that owns"),
     }
 
     def read(self, name: str, given: Mapping[str, Any], caller: Caller) -> Any:
-        values = {part: field.read(part, given, caller) for part, field in self.parts.items()}
-        return owner_of_new(caller, **{part: None if v is empty else v for part, v in values.items()})
+        return owner_of_new(caller, **self.given_parts(given, caller))
 
 
 def wire_names(name: str, field: Field) -> Iterator[tuple[str, Field]]:
     """What a client sees of a field: itself, or its parts."""
-    if isinstance(field, Owner):
+    if isinstance(field, Compound):
         yield from field.parts.items()
     else:
         yield name, field

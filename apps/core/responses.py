@@ -88,7 +88,8 @@ class Response:
     @cache  # noqa: B019 - classes live as long as the process
     def declared(cls) -> dict[str, "Part"]:
         kinds = Field | Computed | Many | Batch
-        return {n: v for base in reversed(cls.__mro__) for n, v in vars(base).items() if isinstance(v, kinds)}
+        named = {n: v for base in reversed(cls.__mro__) for n, v in vars(base).items()}  # None drops what a base has
+        return {n: v for n, v in named.items() if isinstance(v, kinds)}
 
     @classmethod
     def check(cls) -> None:

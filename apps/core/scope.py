@@ -1,5 +1,7 @@
 """Whose rows a list shows and who owns a new row: the tables of wire-protocol.md section 8, in one place."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +10,7 @@ from django.db.models import Q
 from apps.core import ports
 from apps.core.callers import Access, Caller
 from apps.core.errors import NOT_YOURS, InvalidParameter, NotInProject, PermissionDenied
-from apps.core.reach import Owned, under
+from apps.core.reach import NOBODY, Owned, under
 
 OWNED = Owned()
 NO_PROJECTS = Q(in_project=False)
@@ -33,7 +35,7 @@ def resolve(caller: Caller, request: Request) -> Q:
     if request.projectid:
         return _projects(caller, request)
     if request.account:
-        return Q(owner=named_account(caller, request.account, request.domainid))
+        return Q(owner=named_account(caller, request.account, request.domainid).pk)
     if request.domainid:
         return _domain(caller, request)
     if request.by_id:
@@ -42,13 +44,34 @@ def resolve(caller: Caller, request: Request) -> Q:
         return NO_PROJECTS
     if request.listall and caller.is_domain_admin:
         return under(caller.path) & NO_PROJECTS
-    return Q(owner=caller.account)  # root too: the trap of this protocol
+    return Q(owner=caller.account.pk)  # root too: the trap of this protocol
+
+
+SCOPED = re.compile(r"(owner|domain_path|in_project)(_id)?((?:__\w+)?)")
+
+
+def respelled(q: Q, names: Mapping[str, str]) -> Q:
+    """The same for rows that keep owner, path and project flag elsewhere; without a flag they are in no project."""
+    found = Q(_connector=q.connector, _negated=q.negated)
+    for child in q.children:
+        if isinstance(child, Q):
+            found.children.append(respelled(child, names))
+            continue
+        name, value = child
+        match = SCOPED.fullmatch(name)
+        if match is None:
+            found.children.append(child)
+        elif match[1] in names:
+            found.children.append((names[match[1]] + match[3], value))
+        elif value:
+            found.children.append(NOBODY)
+    return found
 
 
 def _domain(caller: Caller, request: Request) -> Q:
     domain = reachable_domain(caller, request.domainid)
     if not (caller.is_root or caller.is_domain_admin):
-        return Q(owner=caller.account)
+        return Q(owner=caller.account.pk)
     rows = under(domain.path) if request.isrecursive else Q(domain_path=domain.path)
     return rows & NO_PROJECTS
 
@@ -56,14 +79,14 @@ def _domain(caller: Caller, request: Request) -> Q:
 def _projects(caller: Caller, request: Request) -> Q:
     mine = Q(owner__in=caller.projects)
     if request.projectid != "-1":
-        return Q(owner=reachable_project(caller, request.projectid))
+        return Q(owner=reachable_project(caller, request.projectid).pk)
     if not request.listall:
         return Q(in_project=True) if caller.is_root else mine
     if caller.is_root:
         return Q()
     if caller.is_domain_admin:
         return (under(caller.path) & NO_PROJECTS) | mine
-    return Q(owner=caller.account) | mine
+    return Q(owner=caller.account.pk) | mine
 
 
 def reachable_domain(caller: Caller, uuid: str | None) -> Any:

@@ -5,14 +5,14 @@ from typing import ClassVar
 from django.db import models
 
 from apps.core.ownership import PathField
-from apps.core.reach import Owned, Reach
+from apps.core.reach import Reach, Tree
 from apps.core.rows import Row
 
 
 class Domain(Row):
     """A node of the tenants' tree. ``path`` is made of keys ("/1/7/"), so that a rename moves nothing."""
 
-    reach: ClassVar[Reach] = Owned(owner="pk", path="path")
+    reach: ClassVar[Reach] = Tree()
     guarded = Row.guarded | {"path", "parent", "wire_path"}
 
     name = models.CharField(max_length=255)

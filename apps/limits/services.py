@@ -9,10 +9,11 @@ from typing import Any
 
 from django.db.models import F, Q, Sum
 
-from apps.core.errors import LimitExceeded
+from apps.core.errors import InvalidParameter, LimitExceeded, PermissionDenied
 from apps.core.ownership import owned_models
 from apps.core.reach import under
 from apps.core.retry import atomically
+from apps.limits.kinds import BY_NAME, Kind
 from apps.limits.models import Counter
 
 
@@ -22,10 +23,12 @@ class Gate:
     @atomically
     def take(self, owner: Any, amounts: Mapping[str, int]) -> None:
         for counter in self._counters(owner, amounts) if amounts else ():
-            amount = amounts[counter.kind]
-            room = Q(limit=-1) | Q(limit__gte=F("used") + amount)
-            if not Counter.objects.filter(room, pk=counter.pk).update(used=F("used") + amount):
-                raise LimitExceeded(_refusal(owner, counter, amount))
+            amount, limit = amounts[counter.kind], limit_of(counter, owner)
+            room = Q() if limit == -1 else Q(used__lte=limit - amount)
+            # The limit is compared again in the database: it may be lowered at this moment.
+            same = Q(limit=counter.limit) if counter.limit is not None else Q(limit=None)
+            if not Counter.objects.filter(room, same, pk=counter.pk).update(used=F("used") + amount):
+                raise LimitExceeded(_refusal(owner, Counter.objects.get(pk=counter.pk), amount))
 
     @atomically
     def give(self, owner: Any, amounts: Mapping[str, int]) -> None:
@@ -35,10 +38,18 @@ class Gate:
     def _counters(self, owner: Any, amounts: Mapping[str, int]) -> Iterator[Counter]:
         above = [int(pk) for pk in owner.domain.path.strip("/").split("/")]
         whose = Q(account=owner) | Q(domain_id__in=above)
-        found = {(c.kind, c.domain_id): c for c in Counter.objects.filter(whose, kind__in=amounts)}
+        found = {(c.kind, c.domain_id): c for c in Counter.objects.filter(whose, kind__in=list(amounts))}
         for kind in sorted(amounts):
             yield found.get((kind, None)) or _first(owner, kind)
             yield from (found[kind, pk] for pk in reversed(above) if (kind, pk) in found)
+
+
+def limit_of(counter: Counter, owner: Any) -> int:
+    """In what counters count; -1 for none."""
+    if counter.limit is not None:
+        return counter.limit
+    kind = BY_NAME.get(counter.kind)
+    return kind.default_for(owner) if kind and counter.account_id else -1
 
 
 def _first(owner: Any, kind: str) -> Counter:
@@ -51,20 +62,42 @@ def _refusal(owner: Any, counter: Counter, amount: int) -> str:
         kind = f"Maximum amount of resources of Type = '{counter.kind}'"
         whose, word = f"for Account Name = {owner.name} in Domain Id = {owner.domain.uuid}", "Account"
     else:
+        domain = counter.domain
         kind = f"Maximum domain resource limits of Type '{counter.kind}'"
-        whose, word = f"for Domain Id = {counter.domain.uuid}", "Domain"
+        whose, word = f"for Domain Id = {domain.uuid if domain else ''}", "Domain"
     return (
-        f"{kind} {whose} is exceeded: {word} Resource Limit = {counter.limit}, Current {word} Resource Amount = "
-        f"{counter.used}, Requested Resource Amount = {amount}."
+        f"{kind} {whose} is exceeded: {word} Resource Limit = {limit_of(counter, owner)}, Current {word} Resource "
+        f"Amount = {counter.used}, Requested Resource Amount = {amount}."
     )
 
 
+def check_may_set(caller: Any, owner: Any, domain: Any) -> None:
+    """An administrator sets limits below the own place in the tree, never the own ones."""
+    if caller.is_root:
+        return
+    if (owner is not None and owner.pk == caller.account.pk) or (owner is None and domain.path == caller.path):
+        raise PermissionDenied("nobody but an administrator above may change one's own limits")
+
+
 @atomically
-def set_limit(*, kind: str, limit: int, account: Any = None, domain: Any = None) -> None:
-    """A domain's counter begins with what is there; admissions in flight at that moment are found by the recount."""
+def set_limit(*, kind: str, limit: int | None, account: Any = None, domain: Any = None) -> Counter:
+    """``limit`` in what counters count, None for the default of the settings (accounts) or none (domains).
+
+    A domain's counter begins with what is there; admissions in flight at that moment are found by the recount.
+    """
     which = {"account": account, "domain": domain, "kind": kind}
+    if domain is not None and limit is not None and limit != -1:
+        _check_above(domain, kind, limit)
     if not Counter.objects.filter(**which).update(limit=limit):
         Counter.objects.create(**which, limit=limit, used=counted(kind, account, domain))
+    return Counter.objects.select_related("account__domain", "domain").get(**which)
+
+
+def _check_above(domain: Any, kind: str, limit: int) -> None:
+    above = [int(pk) for pk in domain.path.strip("/").split("/")][:-1]
+    tighter = Counter.objects.filter(domain_id__in=above, kind=kind, limit__gte=0, limit__lt=limit)
+    if tighter.exists():
+        raise InvalidParameter("max: a domain above has a lower limit")
 
 
 def counted(kind: str, account: Any = None, domain: Any = None) -> int:
@@ -73,5 +106,16 @@ def counted(kind: str, account: Any = None, domain: Any = None) -> int:
     total = 0
     for model in owned_models():
         source, rows = model.counts.get(kind, 0), model.all_tenants.filter(whose, is_counted=True)
-        total += source * rows.count() if isinstance(source, int) else rows.aggregate(n=Sum(source, default=0))["n"]
+        if source:
+            total += source * rows.count() if isinstance(source, int) else rows.aggregate(n=Sum(source, default=0))["n"]
     return total
+
+
+@atomically
+def recount(*, kind: Kind, account: Any = None, domain: Any = None) -> int:
+    """Set a counter to what is there; returns that. Counters of domains exist only where a limit is set."""
+    used = counted(kind.name, account, domain)
+    rows = Counter.objects.filter(account=account, domain=domain, kind=kind.name)
+    if not rows.update(used=used) and account is not None:
+        Counter.objects.create(account=account, kind=kind.name, used=used)
+    return used

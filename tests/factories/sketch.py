@@ -5,5 +5,4 @@ ROWS = {
     "infrastructure.Zone": lambda make, owner: make.zone(),
     "infrastructure.Host": lambda make, owner: make.host(),
     "offerings.ServiceOffering": lambda make, owner: make.offering(),
-    "accounts.Account": lambda make, owner: owner,
 }

@@ -62,8 +62,12 @@ def test_a_killed_process_is_replaced_and_no_request_refused(cloud, name):
 
     assert status(cloud) < 500
     until(lambda: len(cloud.tree().get(name, set()) - before) >= 1)
-    until(lambda: {kind: len(pids) for kind, pids in cloud.tree().items()}
-          == {"web": 1, "worker": 1, "scheduler": 1, "valkey": 1, "job": 2})
+    until(
+        lambda: (
+            {kind: len(pids) for kind, pids in cloud.tree().items()}
+            == {"web": 1, "worker": 1, "scheduler": 1, "valkey": 1, "job": 2}
+        )
+    )
 
 
 def test_ctrl_c_leaves_no_child_and_a_later_start_is_quick_and_has_the_same_keys(fresh):

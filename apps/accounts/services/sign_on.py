@@ -1,0 +1,153 @@
+"""Who is calling: by password, by session, by API key. Everything a transport needs, and nothing about the wire."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.hashers import check_password, make_password
+from django.db.models import F
+from django.utils import timezone
+
+from apps.accounts.models import Account, ProjectMember, Session, State, User
+from apps.accounts.states import USER
+from apps.core import secret
+from apps.core.callers import Caller
+from apps.core.errors import LoginRefused, NotAuthenticated
+from apps.core.retry import atomically
+from apps.core.settings import Setting
+from apps.domains.models import Domain
+
+ATTEMPTS = Setting(
+    "incorrect.login.attempts.allowed", 5, help_text="Wrong passwords before a user is disabled; 0 for any number."
+)
+IDLE = timedelta(seconds=1800)
+TOUCH = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A new session: the only time that cookie and key are known in clear."""
+
+    session: Session
+    cookie: str
+    key: str
+
+
+def caller_for(account: Account, user: User | None = None, how: str = "key") -> Caller:
+    projects = ProjectMember.objects.filter(account=account).values_list("project_id", flat=True)
+    return Caller(user, account, account.role, how, frozenset(projects))
+
+
+def caller_of(user: User, how: str) -> Caller:
+    """``user`` with its account, domain and role already read."""
+    return caller_for(user.account, user, how)
+
+
+def authenticate(username: str, password: str, domain_path: str | None = None, domain_uuid: str | None = None) -> User:
+    """The user with this password, or LoginRefused; NotAuthenticated for a domain id that is none.
+
+    An unknown user costs a password check too, so that the time of the answer says nothing.
+    """
+    domain = _domain(domain_path, domain_uuid)
+    user = _users().filter(login=login_of(domain, username)).first() if domain else None
+    right = _matches(password, user)
+    if domain is None:
+        raise LoginRefused(f"Unable to find the domain from the path {domain_path}")
+    if user is None or not right or not is_active(user):
+        if user is not None and not right:
+            _count_failure(user)
+        raise LoginRefused(
+            f"Failed to authenticate user {username} in domain {domain.uuid}; please provide valid credentials"
+        )
+    if user.failed_logins:
+        User.all_tenants.filter(pk=user.pk).update(failed_logins=0)
+    return user
+
+
+def login_of(domain: Domain, username: str) -> str:
+    return f"{domain.pk}:{username.lower()}"
+
+
+def is_active(user: User) -> bool:
+    return user.state == State.ENABLED and user.account.state == State.ENABLED and user.account.removed is None
+
+
+def _matches(password: str, user: User | None) -> bool:
+    if user is None or not password:
+        check_password(password or "x", make_password("x"))
+        return False
+    return check_password(password, user.password)
+
+
+def _users() -> Any:
+    return User.all_tenants.select_related("account__domain", "account__role")
+
+
+def _domain(path: str | None, uuid: str | None) -> Domain | None:
+    if uuid:
+        domain = Domain.all_tenants.filter(uuid=uuid).first() if _is_uuid(uuid) else None
+        if domain is None:
+            raise NotAuthenticated("Invalid domain id entered, please enter a valid one")
+        return domain
+    below = (path or "").strip("/")
+    return Domain.all_tenants.filter(wire_path__iexact=f"ROOT/{below}" if below else "ROOT").first()
+
+
+def _is_uuid(text: str) -> bool:
+    from uuid import UUID
+
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+@atomically
+def _count_failure(user: User) -> None:
+    User.all_tenants.filter(pk=user.pk).update(failed_logins=F("failed_logins") + 1)
+    allowed = ATTEMPTS.value()
+    counted = User.all_tenants.filter(pk=user.pk).values_list("failed_logins", flat=True)[0]
+    if allowed and counted >= allowed and user.state == State.ENABLED and not user.is_default:
+        USER.fire(user, "disable")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def open_session(user: User) -> Opened:
+    cookie, key = secrets.token_hex(16).upper(), secrets.token_urlsafe(20)
+    session = Session.objects.create(user=user, cookie=_digest(cookie), key=_digest(key), used=timezone.now())
+    return Opened(session, cookie, key)
+
+
+def session_of(cookie: str) -> Session | None:
+    """The live session of this cookie; a dead one is thrown away."""
+    found = Session.objects.select_related("user__account__domain", "user__account__role")
+    session = found.filter(cookie=_digest(cookie)).first()
+    if session is None:
+        return None
+    now = timezone.now()
+    if session.used < now - IDLE or session.user.removed or not is_active(session.user):
+        close_session(session)
+        return None
+    if session.used < now - TOUCH:
+        Session.objects.filter(pk=session.pk).update(used=now)
+    return session
+
+
+def key_is(session: Session, key: str) -> bool:
+    return secrets.compare_digest(session.key, _digest(key))
+
+
+def close_session(session: Session) -> None:
+    Session.objects.filter(pk=session.pk).delete()
+
+
+def user_of_key(api_key: str) -> tuple[User, str] | None:
+    """The user and the secret that signs for it; also one that is not active: the transport refuses it."""
+    user = _users().filter(api_key=api_key).first()
+    return (user, secret.unseal(user.secret_key)) if user else None
