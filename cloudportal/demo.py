@@ -11,7 +11,7 @@ def administrators() -> list[Login]:
     from apps.accounts.tenants import caller_for
     from apps.core.dispatch import call
 
-    rows = User.objects.filter(username="admin", account__domain__parent=None)
+    rows = User.all_tenants.filter(username="admin", account__domain__parent=None)
     user = rows.select_related("account__domain", "account__role").first()
     if user is None:  # until the seed makes it
         return []

@@ -54,7 +54,8 @@ def authenticate(username: str, password: str, domain_path: str | None = None, d
     user = _users().filter(login=login_of(domain, username)).first() if domain else None
     right = _matches(password, user)
     if domain is None:
-        raise LoginRefused(f"Unable to find the domain from the path {domain_path}")
+        below = (domain_path or "").strip("/")
+        raise LoginRefused(f"Unable to find the domain from the path /{below}/")
     if user is None or not right or not is_active(user):
         if user is not None and not right:
             _count_failure(user)
