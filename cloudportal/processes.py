@@ -53,7 +53,12 @@ def web(listener: socket.socket) -> None:
     from cloudportal.asgi import application
 
     config = uvicorn.Config(
-        application, log_config=None, access_log=False, lifespan="off", ws="none", server_header=False, date_header=True,
+        application,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        server_header=False,
         timeout_graceful_shutdown=5,
     )
     uvicorn.Server(config).run(sockets=[listener])

@@ -46,6 +46,11 @@ class Cloud:
         self.said, _ = self.process.communicate(timeout=patience)
         return self.process.returncode
 
+    def ended(self, patience=20):
+        """Of itself: its exit status."""
+        self.said, _ = self.process.communicate(timeout=patience)
+        return self.process.returncode
+
     def tree(self):
         """Every living process below it, by what it is: {"web": {pid}, ...}; children of a worker are "job"."""
         log = (self.folder / "log" / "supervisor.log").read_text().splitlines()

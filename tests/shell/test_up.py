@@ -38,7 +38,7 @@ def test_a_second_one_on_the_same_directory_is_refused_and_harms_nothing(cloud):
     second = Cloud(cloud.folder)
     second.launch()
 
-    assert second.down() == 1
+    assert second.ended() == 1
     assert f"is in use by process {cloud.process.pid}" in second.said
     assert cloud.endpoint.exists()
     assert status(cloud) < 500
@@ -47,7 +47,7 @@ def test_a_second_one_on_the_same_directory_is_refused_and_harms_nothing(cloud):
 def test_a_busy_port_is_refused_before_anything_is_made(cloud, fresh):
     fresh.launch(port=cloud.port)
 
-    assert fresh.down() == 1
+    assert fresh.ended() == 1
     assert f"port {cloud.port} on 127.0.0.1 is in use" in fresh.said
     assert not fresh.endpoint.exists()
     assert not (fresh.folder / "cloud.sqlite3").exists()
@@ -62,8 +62,12 @@ def test_a_killed_process_is_replaced_and_no_request_refused(cloud, name):
 
     assert status(cloud) < 500
     until(lambda: len(cloud.tree().get(name, set()) - before) >= 1)
-    until(lambda: {kind: len(pids) for kind, pids in cloud.tree().items()}
-          == {"web": 1, "worker": 1, "scheduler": 1, "valkey": 1, "job": 2})
+    until(
+        lambda: (
+            {kind: len(pids) for kind, pids in cloud.tree().items()}
+            == {"web": 1, "worker": 1, "scheduler": 1, "valkey": 1, "job": 2}
+        )
+    )
 
 
 def test_ctrl_c_leaves_no_child_and_a_later_start_is_quick_and_has_the_same_keys(fresh):
