@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.shell.conftest import Cloud, alive, descendants, until
+from tests.clouds import Cloud, alive, descendants, until
 
 
 def status(cloud, path="/healthz"):
@@ -98,8 +98,9 @@ def test_no_child_outlives_a_killed_supervisor_and_the_next_start_heals(fresh):
     assert status(fresh) < 500
 
 
-def test_a_directory_too_deep_for_a_socket_works(tmp_path):
-    cloud = Cloud(tmp_path / ("deep" * 20) / ("deeper" * 20)).up("--no-demo")
+def test_a_directory_too_deep_for_a_socket_works(fresh):
+    fresh.folder = fresh.folder / ("deep" * 20) / ("deeper" * 20)
 
-    assert len(cloud.tree()["valkey"]) == 1
-    assert cloud.down() == 0
+    fresh.up("--no-demo")
+
+    assert len(fresh.tree()["valkey"]) == 1
