@@ -79,8 +79,11 @@ def web(listener: socket.socket) -> None:
 
 def worker(processes: int) -> None:
     warnings.filterwarnings("ignore", "You're running the worker with superuser privileges")  # messages are JSON
+    from django.conf import settings
+
     from cloudportal.celery import app
 
+    settings.WORKER_QUEUES = frozenset(QUEUES)  # loaded before the fork, for all
     node = app.Worker(
         pool="prefork",
         concurrency=processes,
