@@ -18,6 +18,7 @@ class Cloud:
 
     def __init__(self, folder):
         self.folder, self.port, self.process, self.said = folder, free_port(), None, ""
+        self.environment = {}  # beside what `portal up` sets itself
 
     @property
     def endpoint(self):
@@ -32,6 +33,7 @@ class Cloud:
     def launch(self, *words, port=None):
         command = [sys.executable, "-m", "cloudportal.up", "--port", str(port or self.port), "--data", str(self.folder)]
         environment = {n: v for n, v in os.environ.items() if n not in OURS} | {"PYTHONPATH": str(CODE)}
+        environment |= self.environment
         self.process = subprocess.Popen(
             [*command, *words], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
