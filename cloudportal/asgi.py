@@ -8,4 +8,7 @@ from a2wsgi import WSGIMiddleware
 
 from cloudportal.wsgi import application as django
 
-application = WSGIMiddleware(django, workers=int(os.environ.get("WEB_THREADS", "8")))
+application = WSGIMiddleware(
+    django,  # type: ignore[arg-type]  # its responses are iterables of bytes
+    workers=int(os.environ.get("WEB_THREADS", "8")),
+)

@@ -68,5 +68,5 @@ class SurvivingCache(RedisCache):
     def delete_many(self, keys: Any, version: int | None = None) -> None:
         self._survive(lambda: super(SurvivingCache, self).delete_many(keys, version), None)
 
-    def clear(self) -> bool:
-        return self._survive(lambda: super(SurvivingCache, self).clear(), False)
+    def clear(self) -> None:
+        self._survive(lambda: super(SurvivingCache, self).clear(), None)

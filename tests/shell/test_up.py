@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tests.shell.conftest import Cloud, alive, descendants, until
+from tests.clouds import Cloud, alive, descendants, until
 
 
 def status(cloud, path="/healthz"):
@@ -38,7 +38,7 @@ def test_a_second_one_on_the_same_directory_is_refused_and_harms_nothing(cloud):
     second = Cloud(cloud.folder)
     second.launch()
 
-    assert second.down() == 1
+    assert second.ended() == 1
     assert f"is in use by process {cloud.process.pid}" in second.said
     assert cloud.endpoint.exists()
     assert status(cloud) < 500
@@ -47,7 +47,7 @@ def test_a_second_one_on_the_same_directory_is_refused_and_harms_nothing(cloud):
 def test_a_busy_port_is_refused_before_anything_is_made(cloud, fresh):
     fresh.launch(port=cloud.port)
 
-    assert fresh.down() == 1
+    assert fresh.ended() == 1
     assert f"port {cloud.port} on 127.0.0.1 is in use" in fresh.said
     assert not fresh.endpoint.exists()
     assert not (fresh.folder / "cloud.sqlite3").exists()
@@ -98,8 +98,9 @@ def test_no_child_outlives_a_killed_supervisor_and_the_next_start_heals(fresh):
     assert status(fresh) < 500
 
 
-def test_a_directory_too_deep_for_a_socket_works(tmp_path):
-    cloud = Cloud(tmp_path / ("deep" * 20) / ("deeper" * 20)).up("--no-demo")
+def test_a_directory_too_deep_for_a_socket_works(fresh):
+    fresh.folder = fresh.folder / ("deep" * 20) / ("deeper" * 20)
 
-    assert len(cloud.tree()["valkey"]) == 1
-    assert cloud.down() == 0
+    fresh.up("--no-demo")
+
+    assert len(fresh.tree()["valkey"]) == 1
