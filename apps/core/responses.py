@@ -158,6 +158,11 @@ class Projection:
         """At the first use, not at start: how ids are stored is asked of the database."""
         return [(name, place, wire_form(field)) for name, place, field in self.plain]
 
+    @cached_property
+    def computed(self) -> list[tuple[str, Callable[..., Any], list[tuple[int, Callable[[Any], Any] | None]]]]:
+        forms = [wire_form(column(self.model, source)) for source in self.sources]
+        return [(name, fn, [(place, forms[place - 1]) for place in places]) for name, fn, places in self.computes]
+
     def query(self, rows: models.QuerySet, key: str = "pk") -> models.QuerySet:
         names = [f"c{place}" for place in range(len(self.sources))]
         columns = {n: as_stored(self.model, s) for n, s in zip(names, self.sources, strict=True)}
@@ -202,8 +207,9 @@ class Projection:
         for name, place, form in self.reads:
             if (value := raw[place]) is not None:
                 answer[name] = form(value) if form else value
-        for name, fn, places in self.computes:
-            if (value := fn(*[raw[place] for place in places])) is not None:
+        for name, fn, reads in self.computed:
+            values = [form(raw[at]) if form and raw[at] is not None else raw[at] for at, form in reads]
+            if (value := fn(*values)) is not None:
                 answer[name] = value
         return answer
 

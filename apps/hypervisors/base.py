@@ -125,6 +125,9 @@ class PowerDriver(Protocol):
 
     def runs(self, vm: str, *, within: float) -> bool: ...
 
+    def insert(self, vm: str, iso: ImageSpec | None, *, within: float) -> None:
+        """Ensure this image, or none, is in the drive of the running machine."""
+
 
 class NicDriver(Protocol):
     def plug(self, vm: str, nic: NicSpec, *, within: float) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from apps.hypervisors.base import DiskSpec, HostAddress, MachineSpec
+from apps.hypervisors.base import DiskSpec, HostAddress, ImageSpec, MachineSpec, NicSpec
 from apps.hypervisors.errors import Busy, Refused
 
 
@@ -28,6 +28,8 @@ class Cloud:
     disks: dict[str, int] = field(default_factory=dict)
     attached: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # disk -> machines
     running: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # machine -> hosts
+    cards: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))  # machine -> uuid -> NicSpec
+    isos: dict[str, str] = field(default_factory=dict)  # machine -> image in the drive
     calls: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     late: list[Callable[[], object]] = field(default_factory=list)
@@ -53,6 +55,27 @@ class Cloud:
         while self.late:
             self.late.pop(0)()
 
+    def begin(self, vm: MachineSpec, host: str) -> None:
+        self.running[vm.uuid].add(host)
+        for disk in vm.disks:
+            self.attached[disk.uuid].add(vm.uuid)
+        self.cards[vm.uuid] = {nic.uuid: nic for nic in vm.nics}
+        self.set_iso(vm.uuid, vm.iso)
+
+    def end(self, vm: str, host: str) -> None:
+        self.running[vm].discard(host)
+        if self.running[vm]:
+            return
+        for machines in self.attached.values():
+            machines.discard(vm)
+        self.cards.pop(vm, None)
+        self.isos.pop(vm, None)
+
+    def set_iso(self, vm: str, iso: Any) -> None:
+        self.isos.pop(vm, None)
+        if iso:
+            self.isos[vm] = iso.uuid
+
     def look(self) -> None:
         if self.late:
             raise Busy("a call is still under way")
@@ -76,6 +99,15 @@ class FakeDisks:
         self.cloud.look()
         return disk in self.cloud.disks
 
+    def size(self, disk: str, *, within: float) -> int | None:
+        self.cloud.look()
+        return self.cloud.disks.get(disk)
+
+    def resize(self, disk: DiskSpec, *, within: float) -> None:
+        if disk.uuid not in self.cloud.disks:
+            raise Refused(f"no disk {disk.uuid}")
+        self.cloud.act(self.host, "disks.resize", partial(self.cloud.disks.__setitem__, disk.uuid, disk.size))
+
     def attach(self, vm: str, disk: DiskSpec, *, within: float) -> None:
         if disk.uuid not in self.cloud.disks:
             raise Refused(f"no disk {disk.uuid}")
@@ -95,19 +127,54 @@ class FakePower:
     host: str
 
     def start(self, vm: MachineSpec, *, within: float) -> None:
-        self.cloud.act(self.host, "power.start", partial(self.cloud.running[vm.uuid].add, self.host))
+        self.cloud.act(self.host, "power.start", partial(self.cloud.begin, vm, self.host))
 
     def stop(self, vm: str, *, within: float, force: bool = False) -> None:
-        self.cloud.act(self.host, "power.stop", partial(self.cloud.running[vm].discard, self.host))
+        self.cloud.act(self.host, "power.stop", partial(self.cloud.end, vm, self.host))
+
+    def reboot(self, vm: str, *, within: float, force: bool = False) -> None:
+        if self.host not in self.cloud.running[vm]:
+            raise Refused(f"{vm} does not run here")
+        self.cloud.act(self.host, "power.reboot", lambda: None)
 
     def runs(self, vm: str, *, within: float) -> bool:
         self.cloud.look()
         return self.host in self.cloud.running[vm]
 
+    def insert(self, vm: str, iso: ImageSpec | None, *, within: float) -> None:
+        self.cloud.act(self.host, "power.insert", partial(self.cloud.set_iso, vm, iso))
+
+
+@dataclass
+class FakeNics:
+    cloud: Cloud
+    host: str
+
+    def plug(self, vm: str, nic: NicSpec, *, within: float) -> None:
+        self.cloud.act(self.host, "nics.plug", partial(self.cloud.cards[vm].__setitem__, nic.uuid, nic))
+
+    def unplug(self, vm: str, nic: str, *, within: float) -> None:
+        self.cloud.act(self.host, "nics.unplug", partial(self.cloud.cards[vm].pop, nic, None))
+
+    def has(self, vm: str, nic: str, *, within: float) -> bool:
+        self.cloud.look()
+        return nic in self.cloud.cards[vm]
+
+
+@dataclass
+class FakeHost:
+    cloud: Cloud
+    name: str
+
+    def machines(self, *, within: float) -> frozenset[str]:
+        self.cloud.look()
+        return frozenset(vm for vm, hosts in self.cloud.running.items() if self.name in hosts)
+
 
 class FakeDriver:
     def __init__(self, cloud: Cloud, host: str):
         self.disks, self.power = FakeDisks(cloud, host), FakePower(cloud, host)
+        self.nics, self.host = FakeNics(cloud, host), FakeHost(cloud, host)
 
 
 CLOUD = Cloud()

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Q
 
 from apps.core.ownership import OwnedResource
 from apps.core.reach import Infrastructure, Reach
@@ -61,15 +62,20 @@ class Volume(OwnedResource):
         EXPUNGING = "Expunging"
         EXPUNGED = "Expunged"
 
+    named = Q(is_system=False)
+
     class Kind(models.TextChoices):
         ROOT = "ROOT"
         DATADISK = "DATADISK"
 
     counts = {"volume": 1, "primary_storage": "size"}
+    guarded = OwnedResource.guarded | {"target_size", "settled_size"}
 
     name = models.CharField(max_length=255)
     kind = models.CharField(max_length=16, choices=Kind, default=Kind.DATADISK)
-    size = models.BigIntegerField()  # bytes
+    size = models.BigIntegerField()  # bytes; while it is resized the larger of the two sizes: that is what is promised
+    target_size = models.BigIntegerField(null=True)  # of a resize under way
+    settled_size = models.BigIntegerField(null=True)  # and where it came from
     state = models.CharField(max_length=32, choices=State, default=State.ALLOCATED)
     zone = models.ForeignKey(Zone, models.PROTECT, related_name="+")
     pool = models.ForeignKey(StoragePool, models.PROTECT, null=True, related_name="volumes")
@@ -77,5 +83,8 @@ class Volume(OwnedResource):
     template = models.ForeignKey(Template, models.PROTECT, null=True, related_name="+")  # of a root disk
     path = models.CharField(max_length=255, default="")
     is_displayed = models.BooleanField(default=True)
+    is_system = models.BooleanField(default=False)  # of a machine of the system: no user command reaches it
+    delete_protection = models.BooleanField(default=False)
+    destroyed = models.DateTimeField(null=True)
     attached_at = models.DateTimeField(null=True)
     created = models.DateTimeField(auto_now_add=True)
