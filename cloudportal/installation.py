@@ -101,19 +101,8 @@ class Installation:
 def schema(environment: dict[str, str]) -> str:
     """Changes with anything that `migrate` and `seed` go by."""
     code = hashlib.sha256(environment["DATABASE_URL"].encode())
-<<<<<<< HEAD
-    for pattern in (
-        "apps/*/migrations/*.py",
-        "apps/*/models.py",
-        "apps/*/models/*.py",
-        "apps/*/seeds.py",
-        "requirements/base.txt",
-    ):
-        for path in sorted(CODE.glob(pattern)):
-=======
     for pattern in ("migrations/*.py", "models.py", "models/*.py", "seeds.py", "data/*"):
         for path in sorted(CODE.glob(f"apps/*/{pattern}")):
->>>>>>> shell
             code.update(path.read_bytes())
     return code.hexdigest()
 

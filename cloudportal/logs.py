@@ -12,16 +12,8 @@ def configuration(name: str = "") -> dict[str, object]:
     """Of the process ``name``; many may write one file, because each line is one append."""
     folder = os.environ.get("LOG_DIR")
     if name and folder:
-<<<<<<< HEAD
-        handler = {
-            "class": "logging.handlers.WatchedFileHandler",
-            "filename": f"{folder}/{name}.log",
-            "formatter": "json",
-        }
-=======
         path = f"{folder}/{name}.log"
         handler = {"class": "logging.handlers.WatchedFileHandler", "filename": path, "formatter": "json"}
->>>>>>> shell
     else:
         handler = {"class": "logging.StreamHandler", "formatter": "human"}
     return {

@@ -12,13 +12,7 @@ def main(words: list[str]) -> None:
         folder, words = words[1], words[2:]
     installation = Installation(folder)
     if not installation.folder.exists() and "DATABASE_URL" not in os.environ:
-<<<<<<< HEAD
-        sys.exit(
-            f"portal manage: there is no cloud in {installation.folder}: `./portal up` makes one, --data names another"
-        )
-=======
         sys.exit(f"portal manage: no cloud in {installation.folder}: `./portal up` makes one, --data names another")
->>>>>>> shell
     if installation.folder.exists():
         os.environ.update(installation.environment())
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cloudportal.settings")

@@ -72,10 +72,6 @@ def web(listener: socket.socket) -> None:
         lifespan="off",
         ws="none",
         server_header=False,
-<<<<<<< HEAD
-        date_header=True,
-=======
->>>>>>> shell
         timeout_graceful_shutdown=5,
     )
     uvicorn.Server(config).run(sockets=[listener])
