@@ -1,0 +1,54 @@
+"""Faults and latencies of simulated calls. Those that are set are read twice a second by each process."""
+
+import random
+import time
+
+from django.db.models import F
+
+from apps.infrastructure.models import Host
+from apps.simulator.models import Fault
+
+KEPT_FOR = 0.5  # seconds
+
+
+class Faults:
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._until = 0.0
+        self._places: dict[int, dict[str, int]] = {}
+
+    def find(self, host: int, call: str) -> Fault | None:
+        """The first fault that hits this call; one with a number of times is used up by it."""
+        self._refresh()
+        for fault in self._faults:
+            if self._hits(fault, host, call) and self._use(fault):
+                return fault
+        return None
+
+    def forget(self) -> None:
+        self._until = 0.0
+
+    def _refresh(self) -> None:
+        if time.monotonic() >= self._until:
+            self._faults = list(Fault.objects.exclude(times=0).order_by("pk"))
+            self._until = time.monotonic() + KEPT_FOR
+
+    def _hits(self, fault: Fault, host: int, call: str) -> bool:
+        if fault.call not in ("", call) or (fault.percent < 100 and random.randrange(100) >= fault.percent):  # noqa: S311
+            return False
+        wanted = {n: getattr(fault, n) for n in ("zone", "pod", "cluster", "host") if getattr(fault, n)}
+        return not wanted or all(self._place(host).get(n) == key for n, key in wanted.items())
+
+    def _place(self, host: int) -> dict[str, int]:
+        if host not in self._places:
+            row = Host.including_removed.filter(pk=host).values("zone_id", "pod_id", "cluster_id").first() or {}
+            self._places[host] = {name.removesuffix("_id"): key or 0 for name, key in row.items()} | {"host": host}
+        return self._places[host]
+
+    def _use(self, fault: Fault) -> bool:
+        if fault.times < 0:
+            return True
+        return bool(Fault.objects.filter(pk=fault.pk, times__gt=0).update(times=F("times") - 1))
+
+
+FAULTS = Faults()

@@ -1,0 +1,84 @@
+"""What every driver must do, against those that need no peer: the fake of the tests and the simulator."""
+
+import pytest
+
+from apps.hypervisors import fake
+from apps.hypervisors.base import DiskSpec, HostAddress, MachineSpec, NicSpec
+from apps.hypervisors.errors import Refused
+from apps.simulator.driver import connect
+
+pytestmark = pytest.mark.django_db
+NOW = {"within": 1.0}
+GIB = 1 << 30
+
+
+@pytest.fixture(params=["fake", "simulator"])
+def hosts(request, cloud):
+    make = fake.connect if request.param == "fake" else connect
+    return [make(HostAddress(number, f"h{number}")) for number in (1, 2)]
+
+
+@pytest.fixture
+def host(hosts):
+    return hosts[0]
+
+
+def running(host, name="m", disks=("d",)):
+    for disk in disks:
+        host.disks.create(DiskSpec(disk, GIB), **NOW)
+    host.power.start(MachineSpec(name, 1, 512, disks=tuple(DiskSpec(d, GIB) for d in disks)), **NOW)
+
+
+def test_a_disk_is_there_once_it_was_created_and_gone_once_it_was_deleted(host):
+    for _ in range(2):
+        host.disks.create(DiskSpec("d", GIB), **NOW)
+        assert (host.disks.exists("d", **NOW), host.disks.size("d", **NOW)) == (True, GIB)
+    host.disks.resize(DiskSpec("d", 2 * GIB), **NOW)
+    assert host.disks.size("d", **NOW) == 2 * GIB
+    for _ in range(2):
+        host.disks.delete("d", **NOW)
+        assert (host.disks.exists("d", **NOW), host.disks.size("d", **NOW)) == (False, None)
+    with pytest.raises(Refused):
+        host.disks.resize(DiskSpec("d", GIB), **NOW)
+
+
+def test_a_machine_runs_where_it_was_started_until_it_is_stopped(hosts):
+    here, there = hosts
+    for _ in range(2):
+        running(here)
+        assert (here.power.runs("m", **NOW), there.power.runs("m", **NOW)) == (True, False)
+    assert (here.host.machines(**NOW), there.host.machines(**NOW)) == (frozenset({"m"}), frozenset())
+    here.power.reboot("m", **NOW)
+    for _ in range(2):
+        here.power.stop("m", **NOW)
+        assert not here.power.runs("m", **NOW)
+    with pytest.raises(Refused):
+        here.power.reboot("m", **NOW)
+
+
+def test_disks_come_and_go_with_a_running_machine(host):
+    running(host)
+    host.disks.create(DiskSpec("e", GIB), **NOW)
+    assert (host.disks.has("m", "d", **NOW), host.disks.has("m", "e", **NOW)) == (True, False)
+    for _ in range(2):
+        host.disks.attach("m", DiskSpec("e", GIB, device_id=1), **NOW)
+        assert host.disks.has("m", "e", **NOW)
+    with pytest.raises(Refused):
+        host.disks.delete("e", **NOW)
+    for _ in range(2):
+        host.disks.detach("m", "e", **NOW)
+        assert not host.disks.has("m", "e", **NOW)
+    with pytest.raises(Refused):
+        host.disks.attach("m", DiskSpec("none", GIB), **NOW)
+    host.power.stop("m", **NOW)
+    assert not host.disks.has("m", "d", **NOW)
+
+
+def test_cards_come_and_go_with_a_running_machine(host):
+    running(host)
+    for _ in range(2):
+        host.nics.plug("m", NicSpec("n", "02:00:00:00:00:01", "net"), **NOW)
+        assert host.nics.has("m", "n", **NOW)
+    for _ in range(2):
+        host.nics.unplug("m", "n", **NOW)
+        assert not host.nics.has("m", "n", **NOW)
