@@ -39,6 +39,10 @@ class Command:
     def run(self, *args: Any, **values: Any) -> Any:
         raise NotImplementedError
 
+    def prepare(self, **values: Any) -> dict[str, Any]:
+        """What a synchronous command must ask the outside, before its transaction begins: more values for ``run``."""
+        return {}
+
     def secrets(self, row: Any) -> dict[str, str]:
         """What only this answer tells about its row, and no list: a generated password. A job keeps it sealed."""
         return {}

@@ -4,7 +4,7 @@ from typing import Any
 
 from apps.core import ports
 from apps.core.callers import Caller
-from apps.core.commands import REGISTRY, Spec
+from apps.core.commands import REGISTRY, Command, Spec
 from apps.core.errors import NotAuthenticated, NotInProject, UnsupportedAction
 from apps.core.mapping import check_text, flatten
 from apps.core.retry import atomically
@@ -45,11 +45,19 @@ def authorised(caller: Caller, name: str) -> Spec:
     return spec
 
 
-@atomically
 def changed(spec: Spec, caller: Caller, given: dict[str, str]) -> dict[str, Any]:
-    """A synchronous change: parse, run and event in one transaction, all of it again after a deadlock."""
+    """A synchronous change; what it asks the outside is asked before its transaction."""
+    more: dict[str, Any] = {}
+    if spec.cls.prepare is not Command.prepare:
+        more = spec.cls(caller).prepare(**spec.parse(caller, given))
+    return _changed(spec, caller, given, more)
+
+
+@atomically
+def _changed(spec: Spec, caller: Caller, given: dict[str, str], more: dict[str, Any]) -> dict[str, Any]:
+    """Parse, run and event in one transaction, all of it again after a deadlock."""
     values = spec.parse(caller, given)
-    answer = run(spec, caller, values)
+    answer = run(spec, caller, values | more)
     ports.events.one().action(spec, "completed", caller, subject(values), describe(spec))
     return answer
 

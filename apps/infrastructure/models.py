@@ -118,7 +118,7 @@ class Host(Row):
         ERROR = "ErrorInMaintenance"
 
     reach: ClassVar[Reach] = Infrastructure()
-    guarded = Row.guarded | {"cpu_mhz_used", "memory_mib_used", "guests"}
+    guarded = Row.guarded | {"cpu_mhz_used", "memory_mib_used", "guests", "resource_state"}
 
     zone = models.ForeignKey(Zone, models.PROTECT, related_name="hosts")
     pod = models.ForeignKey(Pod, models.PROTECT, null=True, related_name="hosts")

@@ -2,7 +2,5 @@ ROWS = {
     "storage.Volume": lambda make, owner: make.volume(owner),
     "machines.VirtualMachine": lambda make, owner: make.vm(owner),
     "images.Template": lambda make, owner: make.template(owner),
-    "infrastructure.Zone": lambda make, owner: make.zone(),
-    "infrastructure.Host": lambda make, owner: make.host(),
     "offerings.ServiceOffering": lambda make, owner: make.offering(),
 }

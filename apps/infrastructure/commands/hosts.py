@@ -1,0 +1,224 @@
+from typing import Any
+
+from django.db.models import QuerySet
+
+from apps.core.callers import ROOT, Access, Kind
+from apps.core.commands import AsyncCommand, Command, command
+from apps.core.errors import InvalidParameter
+from apps.core.lists import ListCommand
+from apps.core.refs import Ref, RefFilter
+from apps.core.wire import Bool, List, Str
+from apps.infrastructure.commands.responses import ClusterResponse, HostResponse
+from apps.infrastructure.commands.zones import WithCapacities, allocation
+from apps.infrastructure.flows.maintenance import MAINTENANCE, Maintenance
+from apps.infrastructure.models import Cluster, Host, Pod, Zone
+from apps.infrastructure.services import hosts
+from apps.jobs.flows import begin
+
+ADMIN = ROOT | Kind.RESOURCE_ADMIN
+TYPES = ("CloudManaged", "ExternalManaged")
+
+
+def pod_and_zone() -> dict[str, Ref]:
+    return {
+        "zoneid": Ref("infrastructure.Zone", Access.OPERATE, source="zone", required=True, help_text="the zone"),
+        "podid": Ref("infrastructure.Pod", Access.OPERATE, source="pod", required=True, help_text="the pod"),
+    }
+
+
+@command("addCluster", roles=ROOT, event="CLUSTER.CREATE", response=ClusterResponse)
+class AddCluster(Command):
+    """Adds a cluster to a pod."""
+
+    zoneid, podid = pod_and_zone().values()
+    clustername = Str(required=True, source="name", help_text="the name, unique in its pod")
+    clustertype = Str(required=True, choices=TYPES, source="cluster_type", help_text="CloudManaged or ExternalManaged")
+    hypervisor = Str(required=True, choices=hosts.HYPERVISORS, help_text="of all its hosts")
+    allocationstate = allocation()
+    arch = Str(choices=("x86_64", "aarch64", "s390x"), help_text="architecture of its hosts")
+
+    def run(self, **values: Any) -> list[Cluster]:
+        if values["cluster_type"] != "CloudManaged":
+            raise InvalidParameter("clustertype: clusters that another system manages are not supported here")
+        return [hosts.create_cluster(**values)]
+
+
+@command("updateCluster", roles=ROOT, event="CLUSTER.EDIT", response=ClusterResponse)
+class UpdateCluster(Command):
+    """Changes a cluster."""
+
+    id = Ref("infrastructure.Cluster", Access.OPERATE, source="cluster", required=True, help_text="the cluster")
+    clustername = Str(source="name", help_text="the new name")
+    clustertype = Str(choices=TYPES[:1], source="cluster_type", help_text="CloudManaged")
+    hypervisor = Str(choices=hosts.HYPERVISORS, help_text="of its hosts, while it has none")
+    managedstate = Str(choices=("Managed", "Unmanaged"), source="managed_state", help_text="Managed or Unmanaged")
+    allocationstate = allocation()
+    arch = Str(choices=("x86_64", "aarch64", "s390x"), help_text="architecture of its hosts")
+
+    def run(self, cluster: Cluster, **values: Any) -> Cluster:
+        return hosts.update_cluster(cluster=cluster, **values)
+
+
+@command("deleteCluster", roles=ROOT, event="CLUSTER.DELETE", response=None)
+class DeleteCluster(Command):
+    """Deletes a cluster that has no hosts and no storage."""
+
+    id = Ref("infrastructure.Cluster", Access.OPERATE, source="cluster", required=True, help_text="the cluster")
+
+    def run(self, cluster: Cluster) -> None:
+        hosts.delete_cluster(cluster=cluster)
+
+
+@command("listClusters", roles=ADMIN, response=ClusterResponse)
+class ListClusters(WithCapacities):
+    """Lists clusters."""
+
+    model = "infrastructure.Cluster"
+    keyword_in = ("name", "hypervisor")
+    filters = {
+        "name": "name",
+        "allocationstate": "allocation_state",
+        "arch": "arch",
+        "clustertype": "cluster_type",
+        "hypervisor": "hypervisor",
+        "managedstate": "managed_state",
+        "podid": RefFilter("infrastructure.Pod", "pod"),
+        "zoneid": RefFilter("infrastructure.Zone", "zone"),
+    }
+
+
+@command("addHost", roles=ROOT, event="HOST.ADD", response=HostResponse)
+class AddHost(Command):
+    """Adds a host to a cluster, when it has said what it is."""
+
+    zoneid, podid = pod_and_zone().values()
+    clusterid = Ref("infrastructure.Cluster", Access.OPERATE, source="cluster", help_text="the cluster")
+    clustername = Str(source="cluster_name", help_text="the cluster by its name, in place of clusterid")
+    hypervisor = Str(required=True, choices=hosts.HYPERVISORS, help_text="what runs there")
+    url = Str(
+        required=True, help_text="where it is: http://host; any URL that begins with http://sim is a simulated one"
+    )
+    username = Str(help_text="the user to log in there with")
+    password = Str(secret=True, help_text="the password of that user")
+    hosttags = List(source="tags", help_text="tags that offerings ask for")
+    allocationstate = allocation()
+
+    def prepare(self, hypervisor: str, url: str, **values: Any) -> dict[str, Any]:
+        return {"facts": hosts.ask(hypervisor=hypervisor, url=url)}
+
+    def run(self, zone: Zone, pod: Pod, hypervisor: str, **values: Any) -> list[Host]:
+        cluster = self.cluster_of(pod, values.pop("cluster", None), values.pop("cluster_name", ""))
+        if cluster.hypervisor != hypervisor:
+            raise InvalidParameter(f"hypervisor: the hosts of cluster {cluster.name} are {cluster.hypervisor}")
+        return [hosts.add(zone=zone, pod=pod, cluster=cluster, **values)]
+
+    @staticmethod
+    def cluster_of(pod: Pod, cluster: Cluster | None, name: str) -> Cluster:
+        found = cluster or Cluster.all_tenants.filter(pod=pod, name=name).first()
+        if found is None:
+            raise InvalidParameter("clusterid or clustername must name the cluster of the host")
+        return found
+
+
+def host_ref() -> Ref:
+    return Ref("infrastructure.Host", Access.OPERATE, source="host", required=True, help_text="the host")
+
+
+@command("updateHost", roles=ROOT, event="HOST.EDIT", response=HostResponse)
+class UpdateHost(Command):
+    """Changes a host."""
+
+    id = host_ref()
+    name = Str(help_text="the new name")
+    url = Str(help_text="where it is now")
+    hosttags = List(source="tags", help_text="its tags from now on; empty for none")
+    allocationstate = Str(choices=("Enable", "Disable"), source="event", help_text="Enable or Disable")
+
+    def run(self, host: Host, **values: Any) -> Host:
+        return hosts.update(host=host, **values)
+
+
+@command("deleteHost", roles=ROOT, event="HOST.DELETE", response=None)
+class DeleteHost(Command):
+    """Deletes a host that runs nothing."""
+
+    id = host_ref()
+    forced = Bool(default=False, help_text="also one that is not in maintenance")
+
+    def run(self, host: Host, forced: bool) -> None:
+        hosts.delete(host=host, forced=forced)
+
+
+@command("updateHostPassword", roles=ROOT, event="HOST.EDIT", response=None)
+class UpdateHostPassword(Command):
+    """Keeps another user and password for a host, or for all of a cluster."""
+
+    hostid = Ref("infrastructure.Host", Access.OPERATE, source="host", help_text="the host")
+    clusterid = Ref("infrastructure.Cluster", Access.OPERATE, source="cluster", help_text="all hosts of this cluster")
+    username = Str(required=True, help_text="the user")
+    password = Str(required=True, secret=True, help_text="the password")
+
+    def run(self, username: str, password: str, host: Host | None = None, cluster: Cluster | None = None) -> None:
+        if (host is None) == (cluster is None):
+            raise InvalidParameter("hostid or clusterid, one of them, must say whose password changes")
+        rows = Host.all_tenants.filter(pk=host.pk) if host else Host.all_tenants.filter(cluster=cluster)
+        hosts.set_password(hosts=rows, username=username, password=password)
+
+
+@command("reconnectHost", roles=ROOT, event="HOST.RECONNECT", response=HostResponse, locks=("host",))
+class ReconnectHost(AsyncCommand):
+    """Asks a host what it is, and notes whether it answers."""
+
+    id = host_ref()
+
+    def run(self, host: Host) -> Host:
+        return hosts.reconnect(host)
+
+
+@command("prepareHostForMaintenance", roles=ROOT, event="MAINT.PREPARE", response=HostResponse, locks=("host",))
+class PrepareHostForMaintenance(AsyncCommand):
+    """Puts a host into maintenance: it gets nothing new, and what runs there must be gone."""
+
+    id = host_ref()
+
+    def run(self, host: Host) -> Any:
+        hosts.begin_maintenance(host=host)
+        return begin(MAINTENANCE, Maintenance(host_id=host.pk))
+
+
+@command("cancelHostMaintenance", roles=ROOT, event="MAINT.CANCEL", response=HostResponse, locks=("host",))
+class CancelHostMaintenance(AsyncCommand):
+    """Ends the maintenance of a host."""
+
+    id = host_ref()
+
+    def run(self, host: Host) -> Host:
+        return hosts.cancel_maintenance(host=host)
+
+
+@command("listHosts", roles=ADMIN, response=HostResponse)
+class ListHosts(ListCommand):
+    """Lists hosts."""
+
+    model = "infrastructure.Host"
+    keyword_in = ("name", "status", "type")
+    details_words = ("all", "capacity", "events", "stats", "min")
+    filters = {
+        "name": "name",
+        "arch": "cluster__arch",
+        "type": "type",
+        "state": "status",
+        "resourcestate": "resource_state",
+        "hypervisor": "hypervisor",
+        "version": "hypervisor_version",
+        "clusterid": RefFilter("infrastructure.Cluster", "cluster"),
+        "podid": RefFilter("infrastructure.Pod", "pod"),
+        "zoneid": RefFilter("infrastructure.Zone", "zone"),
+        "virtualmachineid": RefFilter(
+            "machines.VirtualMachine", "machines", help_text="the one that this machine is on"
+        ),
+        "hahost": Bool(help_text="hosts kept for high availability; there are none yet"),
+    }
+
+    def narrow(self, rows: QuerySet, given: dict[str, Any]) -> QuerySet:
+        return rows.none() if given.get("hahost") else rows

@@ -1,0 +1,30 @@
+"""What infrastructure asks of the apps above."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from apps.core.ports import Port
+from apps.infrastructure.models import Host, PhysicalNetwork, Zone
+
+# A zone was enabled: its system machines should come up. Asked in the transaction that enables it.
+zone_enabled: Port[Callable[[Zone], object]] = Port("infrastructure.zone_enabled", many=True, optional=True)
+# The ids that networks may take have changed: (first, last) pairs. Raises if one that goes is in use.
+vlans_changed: Port[Callable[[PhysicalNetwork, list[tuple[int, int]]], object]] = Port(
+    "infrastructure.vlans_changed", many=True, optional=True
+)
+# A physical network was made, with its providers.
+network_made: Port[Callable[[PhysicalNetwork], object]] = Port("infrastructure.network_made", many=True, optional=True)
+# What still stands on a row and keeps it from being deleted: words for the caller, or nothing.
+in_use: Port[Callable[[Any], str]] = Port("infrastructure.in_use", many=True, optional=True)
+# A host is to be emptied: True when nothing runs there any more.
+evacuate: Port[Callable[[Host], bool]] = Port("infrastructure.evacuate", many=True, optional=True)
+# Amounts of one level ("zone", "pod", "cluster") within places, as capacity.amounts() gives them.
+capacity: Port[Callable[[str, Any], Iterable[Any]]] = Port("infrastructure.capacity", many=True, optional=True)
+
+
+def check_unused(row: Any) -> None:
+    from apps.core.errors import InvalidParameter
+
+    for answer in in_use.all():
+        if words := answer(row):
+            raise InvalidParameter(f"id: {row._meta.verbose_name} {row.uuid} still has {words}")

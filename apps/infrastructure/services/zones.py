@@ -1,0 +1,128 @@
+"""Zones and pods."""
+
+import secrets
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from apps.core.errors import InvalidParameter
+from apps.core.models import Detail
+from apps.core.retry import atomically
+from apps.infrastructure import addresses, ports
+from apps.infrastructure.models import Allocation, Cluster, Host, PhysicalNetwork, Pod, PodAddress, Zone
+
+ADDRESSES = ("dns1", "dns2", "internal_dns1", "internal_dns2")
+
+
+@atomically
+def create(*, allocation_state: str = Allocation.DISABLED, **values: Any) -> Zone:
+    _check(values)
+    zone = Zone(token=secrets.token_hex(16), **values)
+    _save_named(zone)
+    if allocation_state == Allocation.ENABLED:
+        set_allocation(zone=zone, state=allocation_state)
+    return zone
+
+
+def _check(values: dict[str, Any]) -> None:
+    for name in ADDRESSES:
+        if values.get(name):
+            addresses.address(values[name], name.replace("_", ""))
+    if values.get("guest_cidr"):
+        if values.get("network_type") == Zone.NetworkType.BASIC:
+            raise InvalidParameter("guestcidraddress: a Basic zone has no guest networks of its own")
+        addresses.cidr(values["guest_cidr"], "guestcidraddress")
+
+
+def _save_named(row: Any, **how: Any) -> None:
+    try:
+        with transaction.atomic():
+            row.save(**how)
+    except IntegrityError:
+        raise InvalidParameter(f"name: there is a {row._meta.verbose_name} {row.name} already") from None
+
+
+@atomically
+def update(*, zone: Zone, details: list[dict[str, str]] | None = None, **values: Any) -> Zone:
+    _check(values | {"network_type": zone.network_type})
+    state = values.pop("allocation_state", None)
+    for name, value in values.items():
+        setattr(zone, name, value)
+    if values:
+        _save_named(zone, update_fields=list(values))
+    for entry in details or ():
+        kept = {"kind": "infrastructure.zone", "row_id": zone.pk, "name": entry.get("key", "")}
+        Detail.objects.update_or_create(**kept, defaults={"value": entry.get("value", "")})
+    if state and state != zone.allocation_state:
+        set_allocation(zone=zone, state=state)
+    return zone
+
+
+@atomically
+def set_allocation(*, zone: Zone, state: str) -> None:
+    zone.allocation_state = state
+    zone.save(update_fields=["allocation_state"])
+    if state == Allocation.ENABLED:
+        for answer in ports.zone_enabled.all():
+            answer(zone)
+
+
+@atomically
+def delete(*, zone: Zone) -> None:
+    """Only an empty one: what is in it must be deleted first, and each of those deletions says what is in its way."""
+    for model, word in ((Pod, "pods"), (Host, "hosts"), (PhysicalNetwork, "physical networks")):
+        if model.all_tenants.filter(zone=zone).exists():
+            raise InvalidParameter(f"id: zone {zone.name} still has {word}")
+    ports.check_unused(zone)
+    zone.mark_removed()
+
+
+@atomically
+def create_pod(*, zone: Zone, name: str, gateway: str, netmask: str, start_ip: str, end_ip: str, **values: Any) -> Pod:
+    found = _pod_addresses(zone, gateway, netmask, start_ip, end_ip)
+    place = {"gateway": gateway, "netmask": netmask, "start_ip": start_ip, "end_ip": end_ip}
+    pod = Pod(zone=zone, name=name, **place, **values)
+    _save_named(pod)
+    PodAddress.objects.bulk_create([PodAddress(pod=pod, ip=str(ip)) for ip in found], batch_size=5000)
+    return pod
+
+
+def _pod_addresses(zone: Zone, gateway: str, netmask: str, start_ip: str, end_ip: str, but: int = 0) -> list[Any]:
+    found = addresses.span(start_ip, end_ip, addresses.network(gateway, netmask), gateway)
+    others = Pod.all_tenants.filter(zone=zone).exclude(pk=but).values_list("start_ip", "end_ip")
+    if addresses.overlap(start_ip, end_ip, list(others)):
+        raise InvalidParameter("startip: the range overlaps that of another pod of the zone")
+    return found
+
+
+@atomically
+def update_pod(*, pod: Pod, **values: Any) -> Pod:
+    if values.keys() & {"gateway", "netmask", "start_ip", "end_ip"}:
+        place = {n: values.get(n, getattr(pod, n)) for n in ("gateway", "netmask", "start_ip", "end_ip")}
+        _move_range(pod, [str(ip) for ip in _pod_addresses(pod.zone, **place, but=pod.pk)])
+    for name, value in values.items():
+        setattr(pod, name, value)
+    if values:
+        _save_named(pod, update_fields=list(values))
+    return pod
+
+
+def _move_range(pod: Pod, wanted: list[str]) -> None:
+    rows, keep = PodAddress.objects.filter(pod=pod), set(wanted)
+    there = set(rows.values_list("ip", flat=True))
+    if any(ip not in keep for ip in rows.exclude(taken_by="").values_list("ip", flat=True)):
+        raise InvalidParameter("startip: an address that would go is in use by a system machine")
+    rows.filter(ip__in=there - keep).delete()
+    PodAddress.objects.bulk_create([PodAddress(pod=pod, ip=ip) for ip in wanted if ip not in there], batch_size=5000)
+
+
+@atomically
+def delete_pod(*, pod: Pod) -> None:
+    for model, word in ((Cluster, "clusters"), (Host, "hosts")):
+        if model.all_tenants.filter(pod=pod).exists():
+            raise InvalidParameter(f"id: pod {pod.name} still has {word}")
+    if PodAddress.objects.filter(pod=pod).exclude(taken_by="").exists():
+        raise InvalidParameter(f"id: addresses of pod {pod.name} are in use by system machines")
+    ports.check_unused(pod)
+    PodAddress.objects.filter(pod=pod).delete()
+    pod.mark_removed()
