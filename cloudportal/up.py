@@ -197,8 +197,8 @@ def wait_for_answer(supervisor: Supervisor, host: str, port: int) -> None:
 def answers(host: str, port: int) -> bool:
     connection = http.client.HTTPConnection(host, port, timeout=2)
     try:
-        connection.request("GET", "/healthz")
-        return connection.getresponse().status < 500
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False
     finally:

@@ -87,9 +87,10 @@ class ListCommand(Command):
         if "id" in given and "ids" in given:
             raise InvalidParameter("id and ids cannot be given together")
         lookups = {}
-        for name, value in given.items():
-            if lookup := self.spec.fields[name].lookup:
-                lookups[lookup] = value.rstrip(" ") if isinstance(value, str) else value
+        for name, field in self.spec.fields.items():
+            if field.lookup and (key := field.source or name) in given:
+                value = given[key]
+                lookups[field.lookup] = value.rstrip(" ") if isinstance(value, str) else value
         words = Q()
         for column in self.keyword_in if keyword else ():
             words |= Q(**{f"{column}__icontains": keyword})

@@ -191,6 +191,7 @@ def test_a_domain_is_made_renamed_moved_and_listed(api, root, dora, make):
     assert paths(root, listall=True) == ["ROOT", "ROOT/b", "ROOT/below"]
     assert paths(root, level=1) == ["ROOT/b", "ROOT/below"]
     assert paths(root, "listDomainChildren") == ["ROOT/b", "ROOT/below"]
+    assert paths(root, "listDomainChildren", id=root.account.domain.uuid) == ["ROOT/b", "ROOT/below"]
 
 
 def test_a_role_of_ones_own_decides_what_its_accounts_may_call(api, root, make):
