@@ -6,7 +6,7 @@ from typing import Any
 from django.apps import apps
 
 from apps.core.answers import details_of
-from apps.core.responses import Batch, Computed, Field, Response
+from apps.core.responses import FULL, Batch, Computed, Field, Response
 from apps.offerings.models import ServiceOffering
 
 GIB = 1 << 30
@@ -82,8 +82,8 @@ class ServiceOfferingResponse(OfferingResponse):
     dynamicscalingenabled = Field("dynamic_scaling")
     storagetype = Field("storage_type")
     provisioningtype = Field("provisioning_type")
-    hosttags = Computed(("host_tags",), filled, type="string")
-    storagetags = Computed(("storage_tags",), filled, type="string")
+    hosttags = Computed(("host_tags",), filled, view=FULL, type="string")
+    storagetags = Computed(("storage_tags",), filled, view=FULL, type="string")
     networkrate = Field("network_rate_mbps")
     deploymentplanner = Computed(("planner",), filled, type="string")
     rootdisksize = Computed(("root_disk_bytes",), zero_if_chosen, type="long")
