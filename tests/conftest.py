@@ -88,8 +88,9 @@ class Make:
         (host := Host(name=name, zone=self.zone(), memory_mib_capacity=memory_mib, hypervisor="Fake")).save()
         return host
 
-    def offering(self, **kw):
+    def offering(self, domain=None, **kw):
         (row := ServiceOffering(name="small", **kw)).save()
+        row.domains.set([domain] if domain else [])
         return row
 
     def template(self, owner, **kw):

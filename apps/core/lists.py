@@ -95,7 +95,7 @@ class ListCommand(Command):
         for column in self.keyword_in if keyword else ():
             words |= Q(**{f"{column}__icontains": keyword})
         rows = self.visible(given).filter(words, **lookups)
-        for tag in given.pop("tags", None) or ():
+        for tag in given.pop("tags", ()) if self.taggable else ():  # an offering's "tags" are a column
             rows = rows.filter(pk__in=self._tagged(tag))
         return self.narrow(rows, given)
 

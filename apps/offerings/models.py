@@ -4,18 +4,22 @@ from typing import ClassVar
 
 from django.db import models
 
-from apps.core.reach import DomainScoped, Reach
+from apps.core.reach import InDomains, Reach
 from apps.core.rows import Row
 from apps.domains.models import Domain
 from apps.infrastructure.models import Zone
 
 
 class Offering(Row):
-    reach: ClassVar[Reach] = DomainScoped()
+    """Of ``domains`` and ``zones``; of all where there are none. Who changes them calls ``services.places``."""
+
+    guarded = frozenset({"uuid", "removed", "alive"})  # ``state`` is what an operator sets, not a machine's
 
     name = models.CharField(max_length=255)
     display_text = models.CharField(max_length=4096, default="")
-    domain = models.ForeignKey(Domain, models.PROTECT, null=True, related_name="+")
+    domains = models.ManyToManyField(Domain, related_name="+")
+    zones = models.ManyToManyField(Zone, related_name="+")
+    # The zone, where there is exactly one: ask selectors.is_offered_in, which knows the others too.
     zone = models.ForeignKey(Zone, models.PROTECT, null=True, related_name="+")
     state = models.CharField(max_length=16, default="Active")
     sort_key = models.IntegerField(default=0)
@@ -28,10 +32,16 @@ class Offering(Row):
 class ServiceOffering(Offering):
     """``cpus``, ``speed_mhz`` and ``memory_mib`` are empty where the customer chooses them."""
 
+    reach: ClassVar[Reach] = InDomains("offerings.ServiceOffering.domains")
+
     cpus = models.IntegerField(null=True, default=1)
     speed_mhz = models.IntegerField(null=True, default=500)
     memory_mib = models.IntegerField(null=True, default=512)
     customized = models.BooleanField(default=False)
+    min_cpus = models.IntegerField(null=True)
+    max_cpus = models.IntegerField(null=True)
+    min_memory_mib = models.IntegerField(null=True)
+    max_memory_mib = models.IntegerField(null=True)
     limit_cpu_use = models.BooleanField(default=False)
     offer_ha = models.BooleanField(default=False)
     is_volatile = models.BooleanField(default=False)
@@ -46,9 +56,12 @@ class ServiceOffering(Offering):
     is_system = models.BooleanField(default=False)
     system_vm_type = models.CharField(max_length=32, default="")
     is_default_use = models.BooleanField(default=False)
+    unique_name = models.CharField(max_length=128, default="")  # of those that the installation itself made
 
 
 class DiskOffering(Offering):
+    reach: ClassVar[Reach] = InDomains("offerings.DiskOffering.domains")
+
     size_bytes = models.BigIntegerField(null=True)  # empty where the customer chooses it
     customized = models.BooleanField(default=False)
     storage_type = models.CharField(max_length=16, default="shared")
@@ -57,10 +70,15 @@ class DiskOffering(Offering):
     is_displayed = models.BooleanField(default=True)
     min_iops = models.BigIntegerField(null=True)
     max_iops = models.BigIntegerField(null=True)
+    customized_iops = models.BooleanField(default=False)
+    size_strictness = models.BooleanField(default=False)  # a volume of it is never resized
+    unique_name = models.CharField(max_length=128, default="")
 
 
 class NetworkOffering(Offering):
     """``services`` is service -> list of providers; ``capabilities`` service -> {capability: value}."""
+
+    reach: ClassVar[Reach] = InDomains("offerings.NetworkOffering.domains")
 
     guest_ip_type = models.CharField(max_length=16, default="Isolated")  # Isolated, Shared, L2
     traffic_type = models.CharField(max_length=16, default="Guest")
@@ -82,6 +100,10 @@ class NetworkOffering(Offering):
 
 
 class VpcOffering(Offering):
+    reach: ClassVar[Reach] = InDomains("offerings.VpcOffering.domains")
+
+    unique_name = models.CharField(max_length=128, default="")
+    capabilities = models.JSONField(default=dict)
     services = models.JSONField(default=dict)
     is_default = models.BooleanField(default=False)
     redundant = models.BooleanField(default=False)
