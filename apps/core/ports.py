@@ -45,7 +45,7 @@ class Jobs(Protocol):
     def renew(self) -> None: ...
 
     def finished(self, caller: Any, spec: Any, row: Any, answer: dict[str, Any]) -> str:
-        """The id of a job that is done with this answer: for commands that are synchronous here and were not elsewhere."""
+        """The id of a job that is done with this answer: for commands that are synchronous here only."""
         ...
 
     def pending(self, kind: str, keys: Sequence[int]) -> Mapping[int, str]:

@@ -47,7 +47,10 @@ class Network(OwnedResource):
     network_domain = models.CharField(max_length=255, default="")
     dns1 = models.CharField(max_length=64, default="")
     dns2 = models.CharField(max_length=64, default="")
-    mac_seed = models.BigIntegerField(default=0)
+    cursor = models.BigIntegerField(default=0)  # offset of the next address of the CIDR; see addressing.py
+    netmask = models.GenericIPAddressField(null=True)
+    broadcast_type = models.CharField(max_length=16, default="Vlan")
+    idle_since = models.DateTimeField(null=True)  # implemented, and no machine runs in it
     restart_required = models.BooleanField(default=False)
     is_redundant = models.BooleanField(default=False)
     specify_ip_ranges = models.BooleanField(default=False)
@@ -88,6 +91,8 @@ class IpRange(Row):
     domain = models.ForeignKey(Domain, models.PROTECT, null=True, related_name="+")
     for_virtual_network = models.BooleanField(default=True)
     for_system_vms = models.BooleanField(default=False)
+    # Of an isolated network: its addresses have rows only while they are taken, and it is no range of the operator's.
+    is_lazy = models.BooleanField(default=False)
     vlan = models.CharField(max_length=64, default="untagged")
     gateway = models.GenericIPAddressField()
     netmask = models.GenericIPAddressField()

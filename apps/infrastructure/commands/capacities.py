@@ -34,7 +34,7 @@ class CapacityResponse(Plain):
 
 @command("listCapacity", roles=ROOT | Kind.RESOURCE_ADMIN, response=CapacityResponse)
 class ListCapacity(MemoryListCommand):
-    """Lists what there is of each kind of capacity, and what of it is promised: by zone, or by the place that is asked for."""
+    """Lists what there is of each kind of capacity and what of it is promised, by zone or by the place asked for."""
 
     zoneid = Ref("infrastructure.Zone", Access.LIST, source="zone", help_text="of this zone")
     podid = Ref("infrastructure.Pod", Access.LIST, source="pod", help_text="of this pod")

@@ -1,0 +1,21 @@
+"""What public addresses tell about their rules."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from apps.firewall.models import Rule, StaticNat
+
+
+def of_addresses(keys: Sequence[int]) -> dict[int, dict[str, Any]]:
+    ruled = Rule.all_tenants.filter(address__in=keys).values_list("address", flat=True).distinct()
+    found: dict[int, dict[str, Any]] = {key: {"hasrules": True} for key in ruled}
+    for row in StaticNat.objects.filter(address__in=keys).select_related("vm"):
+        found.setdefault(row.address_id, {}).update(
+            isstaticnat=True,
+            virtualmachineid=str(row.vm.uuid),
+            virtualmachinename=row.vm.name,
+            virtualmachinedisplayname=row.vm.display_name or row.vm.name,
+            virtualmachinetype=row.vm.kind,
+            vmipaddress=row.vm_ip,
+        )
+    return found

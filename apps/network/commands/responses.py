@@ -1,0 +1,159 @@
+"""What is said about networks and addresses."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from apps.core.answers import OwnedResponse, TagResponse
+from apps.core.responses import FULL, Batch, Computed, Field, Many, Response
+from apps.infrastructure.commands.responses import text
+from apps.network import ports
+from apps.offerings.commands.responses import services_of
+
+
+def shown_owner(name: str, acl_type: str, in_project: bool) -> str:
+    return name if acl_type == "Account" and not in_project else None  # type: ignore[return-value]
+
+
+class NetworkResponse(OwnedResponse):
+    wire_name = "network"
+    model = "network.Network"
+    with_jobs = False
+
+    account = Computed(("owner__name", "acl_type", "in_project"), shown_owner)
+    id = Field("uuid")
+    name = Field()
+    displaytext = Field("display_text")
+    state = Field()
+    type = Field("guest_type")
+    traffictype = Field("traffic_type")
+    acltype = Field("acl_type")
+    created = Field()
+    zoneid = Field("zone__uuid")
+    zonename = Field("zone__name")
+    physicalnetworkid = Field("physical_network__uuid")
+    networkofferingid = Field("offering__uuid")
+    networkofferingname = Field("offering__name")
+    networkofferingdisplaytext = Field("offering__display_text")
+    networkofferingavailability = Field("offering__availability")
+    networkofferingconservemode = Field("offering__conserve_mode")
+    egressdefaultpolicy = Field("offering__egress_default_allow")
+    specifyvlan = Field("offering__specify_vlan")
+    ispersistent = Field("offering__is_persistent")
+    service = Computed(("offering__services", "offering__capabilities"), services_of, type="list")
+    specifyipranges = Field("specify_ip_ranges")
+    cidr = text("cidr")
+    gateway = Field(type="string")
+    netmask = Field(type="string")
+    networkdomain = text("network_domain")
+    dns1 = Computed(("dns1", "zone__dns1"), lambda own, zone: own or zone or None, type="string")
+    dns2 = Computed(("dns2", "zone__dns2"), lambda own, zone: own or zone or None, type="string")
+    vlan = text("vlan", view=FULL)
+    broadcasturi = Computed(("vlan",), lambda tag: f"vlan://{tag}" if tag else None, view=FULL, type="string")
+    broadcastdomaintype = Field("broadcast_type")
+    related = Field("uuid")
+    restartrequired = Field("restart_required")
+    redundantrouter = Field("is_redundant")
+    subdomainaccess = Field("subdomain_access")
+    displaynetwork = Field("is_displayed", view=FULL)
+    canusefordeploy = Computed((), lambda: True, type="boolean")
+    issystem = Computed((), bool, type="boolean")
+    isdefault = Computed((), bool, type="boolean")
+    strechedl2subnet = Computed((), bool, type="boolean")
+    hasannotations = Computed((), bool, type="boolean")
+    keepmacaddressonpublicnic = Computed((), lambda: True, type="boolean")
+    supportsvmautoscaling = Computed((), bool, type="boolean")
+    privatemtu = Computed((), lambda: 1500, type="integer")
+    publicmtu = Computed((), lambda: 1500, type="integer")
+    receivedbytes = Computed((), int, type="long")
+    sentbytes = Computed((), int, type="long")
+    tags = Many(TagResponse, "row_id", by_kind=True)
+
+
+class VlanIpRangeResponse(Response):
+    wire_name = "vlaniprange"
+    model = "network.IpRange"
+
+    id = Field("uuid")
+    zoneid = Field("zone__uuid")
+    vlan = Computed(("vlan",), lambda tag: tag if tag.startswith("vlan://") else f"vlan://{tag}", type="string")
+    gateway = Field(type="string")
+    netmask = Field(type="string")
+    cidr = Computed(("gateway", "netmask"), lambda gateway, netmask: _cidr(gateway, netmask), type="string")
+    startip = Field("start_ip", type="string")
+    endip = Field("end_ip", type="string")
+    forvirtualnetwork = Field("for_virtual_network")
+    forsystemvms = Field("for_system_vms")
+    networkid = Field("network__uuid")
+    physicalnetworkid = Field("physical_network__uuid")
+    podid = Field("pod__uuid")
+    podname = Field("pod__name")
+    account = Field("owner__name")
+    domainid = Computed(("owner__domain__uuid", "domain__uuid"), lambda a, b: a or b, type="string")
+    domain = Computed(("owner__domain__name", "domain__name"), lambda a, b: a or b, type="string")
+    domainpath = Computed(("owner__domain__wire_path", "domain__wire_path"), lambda a, b: a or b, type="string")
+
+
+def _cidr(gateway: str, netmask: str) -> str:
+    from ipaddress import IPv4Network
+
+    return str(IPv4Network(f"{gateway}/{netmask}", strict=False))
+
+
+class VlanResponse(VlanIpRangeResponse):
+    """The same row under the name that creating one answers with."""
+
+    wire_name = "vlan"
+
+
+FACTS = {
+    "isstaticnat": "boolean",
+    "hasrules": "boolean",
+    "virtualmachineid": "string",
+    "virtualmachinename": "string",
+    "virtualmachinedisplayname": "string",
+    "virtualmachinetype": "string",
+    "vmipaddress": "string",
+}
+
+
+def facts(keys: Sequence[int]) -> dict[int, dict[str, Any]]:
+    found: dict[int, dict[str, Any]] = {key: {"isstaticnat": False, "hasrules": False} for key in keys}
+    for answer in ports.address_facts.all():
+        for key, values in answer(keys).items():
+            found[key] |= values
+    return found
+
+
+class AddressResponse(OwnedResponse):
+    wire_name = "publicipaddress"
+    model = "network.PublicAddress"
+    with_jobs = False
+
+    id = Field("uuid")
+    ipaddress = Field("ip", type="string")
+    state = Field()
+    allocated = Field()
+    zoneid = Field("zone__uuid")
+    zonename = Field("zone__name")
+    issourcenat = Field("is_source_nat")
+    issystem = Field("is_system")
+    fordisplay = Field("is_displayed", view=FULL)
+    associatednetworkid = Field("network__uuid")
+    associatednetworkname = Field("network__name")
+    networkid = Field("network__uuid")
+    networkname = Field("network__name")
+    physicalnetworkid = Field("address__range__physical_network__uuid")
+    vlanid = Field("address__range__uuid")
+    vlanname = Field("address__range__vlan", view=FULL)
+    forvirtualnetwork = Field("address__range__for_virtual_network")
+    forsystemvms = Field("address__range__for_system_vms", view=FULL)
+    isportable = Computed((), bool, type="boolean")
+    hasannotations = Computed((), bool, type="boolean")
+    facts = Batch(facts, FACTS)
+    tags = Many(TagResponse, "row_id", by_kind=True)
+
+
+class AcquiredAddressResponse(AddressResponse):
+    """The same row under the name that acquiring one answers with."""
+
+    wire_name = "ipaddress"
