@@ -70,6 +70,10 @@ def server():
     server.shutdown()
 
 
+def admin():
+    return caller_for(Account.all_tenants.get(name="admin"))
+
+
 def register(api, caller, zone, url="http://example.com/image.qcow2", **more):
     got = api(caller, "registerTemplate", **{**WHAT, "url": url, "zoneid": zone.uuid, **more})
     work_off()
@@ -144,7 +148,7 @@ def test_a_zone_without_secondary_storage_takes_none(api, make, zone):
 
 
 def test_filters_say_whose_and_which(api, make, zone, store):
-    alice, bob, root = make.caller("alice"), make.caller("bob"), make.root()
+    alice, bob, root = make.caller("alice"), make.caller("bob"), admin()
     for name, more in (("private", {}), ("public", {"ispublic": True})):
         register(api, alice, zone, name=name, **more)
     register(api, root, zone, name="star", ispublic=True, isfeatured=True)
@@ -191,7 +195,7 @@ def test_only_admins_publish_if_the_operator_says_so(api, make, zone, store):
 
 def test_a_store_gets_the_templates_of_all_zones(api, make, zone):
     sow()
-    root = caller_for(Account.all_tenants.get(name="admin"))
+    root = admin()
     assert Template.all_tenants.filter(is_counted=False).count() == 2
     assert listed(api, root, "featured")[0]["isready"] is False
 
@@ -211,7 +215,7 @@ def test_a_store_gets_the_templates_of_all_zones(api, make, zone):
 def test_a_store_with_customers_images_stays(api, make, zone, store):
     register(api, make.caller("alice"), zone)
     with pytest.raises(CloudError) as error:
-        api(make.root(), "deleteImageStore", id=store.uuid)
+        api(admin(), "deleteImageStore", id=store.uuid)
     assert (error.value.code, ImageStore.all_tenants.count()) == (536, 1)
 
 
@@ -326,7 +330,7 @@ def test_killed_at_every_point_of_a_download_it_ends_ready(db, api, make, tmp_pa
 
 def test_capabilities_are_changed_by_id_or_by_name(api, make):
     sow()
-    root = caller_for(Account.all_tenants.get(name="admin"))
+    root = admin()
     row = api(root, "listHypervisorCapabilities", hypervisor="Simulator")["hypervisorCapabilities"][0]
     assert {n: row[n] for n in row if n != "id"} == {
         "hypervisor": "Simulator",
