@@ -19,7 +19,7 @@ from apps.images.models import Template, TemplateCopy, TemplateShare
 from apps.images.services import copies, templates
 from apps.jobs.flows import begin
 
-FILTERS = ("featured", "self", "selfexecutable", "sharedexecutable", "executable", "community", "all")
+FILTERS = ("self", "featured", "selfexecutable", "sharedexecutable", "executable", "community", "all")
 HYPERVISORS = ("Simulator", "KVM", "VMware", "XenServer", "Hyperv", "BareMetal", "Ovm", "Ovm3", "LXC", "Any")
 NAME = Str(required=True, length=251, help_text="the name")
 TEXT = Str(source="display_text", length=4096, help_text="what customers read; the name if absent")
