@@ -18,6 +18,7 @@ from urllib.parse import urljoin, urlsplit
 REDIRECTS = 5
 CHUNK = 1 << 20
 QUIET = 30.0  # seconds without a byte
+NAT64 = ipaddress.ip_network("64:ff9b::/96")  # stands for the IPv4 address in its last bits
 BY_LENGTH = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
 
 
@@ -126,6 +127,8 @@ def _resolve(host: str, port: int, rules: Rules) -> str:
 def is_allowed(address: str, allowed: tuple[str, ...]) -> bool:
     ip = ipaddress.ip_address(address.partition("%")[0])
     inner = getattr(ip, "ipv4_mapped", None) or getattr(ip, "sixtofour", None)
+    if ip in NAT64:
+        inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
     ip = inner or ip
     if any(ip in ipaddress.ip_network(network, strict=False) for network in allowed):
         return True

@@ -12,8 +12,10 @@ from apps.core.audit import CHECKS
 from apps.core.errors import CloudError
 from apps.core.seeds import sow
 from apps.images import fetch
-from apps.images.models import ImageStore, Template, TemplateCopy
+from apps.images.flows.teardown import TEARDOWN, Teardown
+from apps.images.models import ImageStore, Template, TemplateCopy, TemplateShare
 from apps.jobs import runner
+from apps.jobs.flows import begin
 from apps.limits.models import Counter
 from tests.crash import matrix, work_off
 
@@ -208,6 +210,8 @@ def test_a_store_gets_the_templates_of_all_zones(api, make, zone):
     assert (builtin["format"], builtin["crossZones"], builtin["ostypename"]) == ("VHD", True, "CentOS 5.6 (64-bit)")
     assert rows["SystemVM Template (simulator)"]["isready"] is True
     assert [row["name"] for row in listed(api, make.caller("u"), "featured")] == [builtin["name"]]
+    with pytest.raises(CloudError, match="machines of the system"):
+        api(root, "deleteTemplate", id=rows["SystemVM Template (simulator)"]["id"])
     assert api(root, "deleteImageStore", id=ImageStore.all_tenants.get().uuid) == {"success": True}
     assert listed(api, root, "featured")[0]["isready"] is False
 
@@ -274,7 +278,8 @@ def test_a_failed_download_says_why_leaves_no_file_and_can_be_deleted(
         "fe80::1%eth0",
         "fc00::1",
         "::ffff:10.0.0.1",
-        "0.0.0.0",
+        "0.0.0.0",  # noqa: S104 - asked, not bound
+        "64:ff9b::a00:1",
         "224.0.0.1",
     ],
 )
@@ -347,3 +352,37 @@ def test_capabilities_are_changed_by_id_or_by_name(api, make):
         api(root, "updateHypervisorCapabilities", maxguestslimit=9)
     types = {row["description"] for row in api(root, "listOsTypes")["ostype"]}
     assert {"CentOS 5.6 (64-bit)", "Other Linux (64-bit)", "Other (64-bit)", "Windows 7 (32-bit)"} <= types
+
+
+def test_an_account_goes_with_its_images_files_and_what_was_shared_with_it(api, make, zone, real, server):
+    STORE.store("secstorage.allowed.internal.sites", "127.0.0.1")
+    alice, bob = make.caller("alice"), make.caller("bob")
+    register(api, alice, zone, f"{server}/image.qcow2")
+    register(api, bob, zone, f"{server}/image.qcow2")
+    api(bob, "updateTemplatePermissions", id=listed(api, bob)[0]["id"], op="add", accounts="alice")
+
+    begin(TEARDOWN, Teardown(alice.account.pk), child=True)
+    work_off()
+
+    assert list(Template.all_tenants.values_list("owner__name", flat=True)) == ["bob"]
+    assert len([path for path in real.rglob("*") if path.is_file()]) == 1
+    assert TemplateShare.objects.count() == 0
+    assert (used(alice.account, "template"), used(alice.account, "secondary_storage")) == (0, 0)
+    assert used(bob.account, "secondary_storage") == ImageStore.all_tenants.get().used_bytes == len(BODY)
+    assert [list(CHECKS[name]()) for name in CHECKS if name.startswith("images:")] == [[], []]
+
+
+def test_a_second_copy_of_an_image_counts_again_and_goes_alone(api, make, zone, store):
+    alice = make.caller("alice")
+    other = type(zone)(name="z2")
+    other.save()
+    api(admin(), "addImageStore", provider="NFS", url="nfs://127.0.0.1/other", zoneid=other.uuid)
+    api(alice, "registerTemplate", **WHAT, url="http://example.com/a.qcow2", zoneids=f"{zone.uuid},{other.uuid}")
+    work_off()
+    row = listed(api, alice, zoneid=other.uuid)[0]
+    assert (row["zonename"], used(alice.account, "secondary_storage")) == ("z2", 200 << 20)
+
+    api(alice, "deleteTemplate", id=row["id"], zoneid=other.uuid)
+
+    assert listed(api, alice, zoneid=other.uuid) == []
+    assert (len(listed(api, alice)), used(alice.account, "secondary_storage")) == (1, 100 << 20)

@@ -127,6 +127,8 @@ def _change_shares(template: Template, op: str, accounts: Iterable[Any]) -> None
 
 
 def check_deletable(template: Template) -> None:
+    if template.kind == Template.Kind.SYSTEM:
+        raise InvalidParameter(f"id: {template.name} is what the machines of the system are made of")
     if copies.living(template=template, state="Creating").exists():
         raise InvalidParameter(f"id: {template.name} is being downloaded; delete it when that has ended")
     for why in (answer(template) for answer in in_use.all()):
