@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from django.db.models import F, QuerySet, Sum
+from django.db.models import F, QuerySet
 
 from apps.core.ownership import resize
 from apps.core.retry import atomically
@@ -33,7 +33,7 @@ def arrived(copy: TemplateCopy, physical: int, virtual: int) -> None:
         template.size_bytes = virtual
         template.save(update_fields=["size_bytes"])
     ImageStore.all_tenants.filter(pk=copy.store_id).update(used_bytes=F("used_bytes") + physical)
-    recount(template)
+    _count(copy.template_id, physical)
 
 
 def failed(copy: TemplateCopy, why: str) -> None:
@@ -50,13 +50,14 @@ def forget(copy: TemplateCopy) -> None:
     COPY.fire(copy, "OperationSucceeded")
     copy.mark_removed()
     ImageStore.all_tenants.filter(pk=copy.store_id).update(used_bytes=F("used_bytes") - copy.physical_bytes)
-    recount(copy.template)
+    _count(copy.template_id, -copy.physical_bytes)
 
 
-def recount(template: Template) -> None:
-    total = living(template=template, state="Ready").aggregate(n=Sum("physical_bytes", default=0))["n"]
-    if total != template.stored_bytes:
-        resize(template, "stored_bytes", total)
+def _count(template_id: int, more: int) -> None:
+    """Locked and read anew: copies for several zones may arrive at the same moment."""
+    row = Template.including_removed.select_for_update().get(pk=template_id)
+    if more:
+        resize(row, "stored_bytes", row.stored_bytes + more)
 
 
 def file_of(copy: TemplateCopy, root: Path) -> Path:
