@@ -107,7 +107,7 @@ def test_two_deletions_join_one_teardown(db, make, monkeypatch):
 
 
 def test_whoever_begins_the_same_child_at_the_same_moment_joins(db, make, monkeypatch):
-    from apps.images.flows import TEARDOWN, Teardown
+    from apps.images.flows.teardown import TEARDOWN, Teardown
     from apps.jobs import flows
 
     def begin(*args, **kwargs):

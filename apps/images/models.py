@@ -23,6 +23,7 @@ class OsType(Row):
     name = models.CharField(max_length=255)
     category = models.ForeignKey(OsCategory, models.PROTECT, related_name="types")
     is_user_defined = models.BooleanField(default=False)
+    is_displayed = models.BooleanField(default=True)
 
 
 class HypervisorCapabilities(Row):
@@ -69,7 +70,7 @@ class Template(OwnedResource):
         INACTIVE = "Inactive"
 
     reach: ClassVar[Reach] = Shared(shares="images.TemplateShare")
-    counts = {"template": 1}
+    counts = {"template": 1, "secondary_storage": "stored_bytes"}
 
     name = models.CharField(max_length=255)
     display_text = models.CharField(max_length=4096, default="")
@@ -82,6 +83,8 @@ class Template(OwnedResource):
     url = models.CharField(max_length=2048, default="")
     checksum = models.CharField(max_length=255, default="")
     size_bytes = models.BigIntegerField(default=0)  # virtual size
+    stored_bytes = models.BigIntegerField(default=0)  # of all copies together, once known
+    unique_name = models.CharField(max_length=128, default="")  # of those that the installation itself made
     is_public = models.BooleanField(default=False)
     is_featured = models.BooleanField(default=False)
     is_extractable = models.BooleanField(default=False)
@@ -109,19 +112,28 @@ class TemplateShare(models.Model):
         constraints = [models.UniqueConstraint(fields=["row", "account"], name="one_template_share")]
 
 
-class TemplateCopy(models.Model):
-    """A template in an image store of a zone: being downloaded, or there. ``state`` as state-machines.md 1.7 has it."""
+class TemplateCopy(Row):
+    """A template in an image store of a zone: being downloaded, or there. States are those of state-machines.md 1.7."""
+
+    class State(models.TextChoices):
+        ALLOCATED = "Allocated"
+        CREATING = "Creating"
+        READY = "Ready"
+        FAILED = "Failed"
+        DESTROYING = "Destroying"
+        DESTROYED = "Destroyed"
+
+    reach: ClassVar[Reach] = Infrastructure()
 
     template = models.ForeignKey(Template, models.PROTECT, related_name="copies")
     zone = models.ForeignKey(Zone, models.PROTECT, related_name="+")
     store = models.ForeignKey(ImageStore, models.PROTECT, null=True, related_name="copies")
-    state = models.CharField(max_length=32, default="Allocated")
-    download_state = models.CharField(max_length=32, default="NOT_DOWNLOADED")
+    state = models.CharField(max_length=32, choices=State, default=State.ALLOCATED)
     percent = models.PositiveSmallIntegerField(default=0)
     error = models.CharField(max_length=255, default="")
-    path = models.CharField(max_length=1024, default="")
+    path = models.CharField(max_length=1024, default="")  # below the root of the store
     physical_bytes = models.BigIntegerField(default=0)
     created = models.DateTimeField(auto_now_add=True)
 
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["template", "zone"], name="one_copy_per_zone")]
+    class Meta(Row.Meta):
+        constraints = [models.UniqueConstraint(fields=["template", "zone", "alive"], name="one_copy_per_zone")]

@@ -1,0 +1,139 @@
+"""Bring a template into an image store. Killed anywhere, it starts again: the file appears whole or not at all."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from apps.core.errors import InvalidParameter, ResourceUnavailable
+from apps.core.retry import atomically
+from apps.core.settings import Setting
+from apps.images import fetch
+from apps.images.models import ImageStore, Template, TemplateCopy
+from apps.images.services import copies, stores, templates
+from apps.images.states import COPY
+from apps.infrastructure.models import Zone
+from apps.jobs.current import renew
+from apps.jobs.flows import Flow, Step, Wait, begin
+
+LARGEST = Setting("max.template.iso.size", 50, help_text="GiB of a template or ISO that is downloaded, at most.")
+ALLOWED = Setting(
+    "secstorage.allowed.internal.sites", "", help_text="Networks inside that templates may come from, comma separated."
+)
+LATENCY = Setting("simulator.template.latency", 0, help_text="Seconds that a simulated download takes.", minimum=0)
+LONGEST = 6 * 3600.0
+PACKED = (".gz", ".bz2", ".xz", ".zip")
+
+
+@dataclass
+class Download:
+    copy_id: int
+    began: float = 0.0
+    physical: int = 0
+    virtual: int = 0
+    error: str = ""
+
+
+def copy_of(ctx: Download) -> TemplateCopy:
+    related = ("template__owner__domain", "store__zone", "zone")
+    return TemplateCopy.including_removed.select_related(*related).get(pk=ctx.copy_id)
+
+
+def bring(ctx: Download) -> None:
+    copy = copy_of(ctx)
+    root = stores.root_of(copy.store) if copy.store else None
+    if root is not None:
+        _really(ctx, copy, root)
+    elif copy.store and stores.is_simulated(copy.store):
+        _pretend(ctx, copy)
+    else:
+        ctx.error = "no worker can reach the secondary storage of the zone"
+        raise ResourceUnavailable(ctx.error)
+
+
+def _pretend(ctx: Download, copy: TemplateCopy) -> None:
+    ctx.began = ctx.began or time.time()
+    left = ctx.began + LATENCY.value() - time.time()
+    if left > 0:
+        copies.living(pk=copy.pk).update(percent=max(0, int(100 - 100 * left / LATENCY.value())))
+        raise Wait(min(left, 2))
+    ctx.physical, ctx.virtual = 100 * copies.MIB, 2 * copies.GIB
+
+
+def _really(ctx: Download, copy: TemplateCopy, root: object) -> None:
+    template, target = copy.template, copies.file_of(copy, root)  # type: ignore[arg-type]
+    told = [time.monotonic()]
+
+    def progress(percent: int) -> None:
+        if time.monotonic() - told[0] > 2:
+            told[0] = time.monotonic()
+            renew()  # or stop: another worker has it
+            copies.living(pk=copy.pk).update(percent=percent)
+
+    allowed = tuple(network.strip() for network in ALLOWED.value().split(",") if network.strip())
+    rules = fetch.Rules(LARGEST.value() * copies.GIB, LONGEST, allowed, template.checksum, progress)
+    try:
+        if template.url.lower().endswith(PACKED):
+            raise fetch.FetchError("packed images cannot be unpacked yet: give the URL of the image itself")
+        ctx.physical = ctx.virtual = fetch.fetch(template.url, target, rules)
+    except fetch.FetchError as error:
+        ctx.error = str(error)
+        raise ResourceUnavailable(f"cannot download {template.url}: {error}") from error
+
+
+def unbring(ctx: Download) -> None:
+    remove_file(copy_of(ctx))
+
+
+def remove_file(copy: TemplateCopy) -> None:
+    if copy.store and (root := stores.root_of(copy.store)):
+        copies.file_of(copy, root).unlink(missing_ok=True)
+
+
+def arrived(ctx: Download) -> None:
+    copies.arrived(copy_of(ctx), ctx.physical, ctx.virtual)
+
+
+def failed(ctx: Download) -> None:
+    copies.failed(copy_of(ctx), ctx.error or "the limit of secondary storage, or an error of the service, forbids it")
+
+
+DOWNLOAD = Flow(
+    "images.download",
+    Download,
+    (Step(bring, undo=unbring, queue="storage"),),
+    on_success=arrived,
+    on_failure=failed,
+)
+
+
+@atomically
+def order(template: Template, store: ImageStore) -> TemplateCopy:
+    """A copy that is being made; its flow begins with the transaction."""
+    copy = TemplateCopy(template=template, zone=store.zone, store=store, path=f"{template.uuid}/{store.zone.uuid}")
+    copy.save()
+    COPY.fire(copy, "CreateOnlyRequested")
+    begin(DOWNLOAD, Download(copy.pk), child=True)
+    return copy
+
+
+@atomically
+def fill(store: ImageStore) -> None:
+    """What is for all zones, and not in this one yet."""
+    here = copies.living(zone=store.zone).values("template")
+    for template in Template.all_tenants.filter(is_cross_zones=True).exclude(pk__in=here):
+        order(template, store)
+
+
+@atomically
+def register(*, owner: Any, zones: Sequence[Zone], **given: Any) -> Template:
+    """A template that is being downloaded into each of the zones; no zones are all that have a store."""
+    given["is_cross_zones"] = not zones
+    chosen = [copies.store_of(zone) for zone in zones or Zone.all_tenants.order_by("pk")]
+    found = [store for store in chosen if store]
+    if not found or (zones and None in chosen):
+        raise InvalidParameter("zoneid: there is no secondary storage in the zone yet")
+    template = templates.insert(owner=owner, **given)
+    for store in found:
+        order(template, store)
+    return template
