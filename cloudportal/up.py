@@ -34,6 +34,7 @@ class Refused(Exception):
 def main(words: list[str] | None = None) -> int:
     options = parse(words)
     os.umask(0o077)
+    processes.be_frugal()
     installation = Installation(options.data)
     supervisor = Supervisor()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

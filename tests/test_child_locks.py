@@ -94,3 +94,20 @@ def test_a_later_job_does_not_overtake_a_child_of_an_older_one(make, two_flows):
 
     assert worker.claim(late.pk) is None
     assert DONE == []
+
+
+def test_a_child_that_ends_before_its_parent_waits_does_not_leave_it_waiting(make, two_flows, monkeypatch):
+    """Another worker may be through with the child while the parent is still on its way to its row."""
+    waits = flows.Wait.__init__
+
+    def child_is_faster(self, seconds, child=None):
+        waits(self, seconds, child)
+        engine.advance(child)
+
+    monkeypatch.setattr(flows.Wait, "__init__", child_is_faster)
+    run = begin(two_flows, Parent())
+
+    engine.advance(run.pk)
+
+    run.refresh_from_db()
+    assert (run.phase, DONE) == (FlowRun.Phase.SUCCEEDED, ["child"])

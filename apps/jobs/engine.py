@@ -86,11 +86,18 @@ class _Work:
         self._save(wake_at=timezone.now() + timedelta(seconds=seconds), **values)
         return False
 
+    def _wait(self, wait: Wait) -> bool:
+        """A child that ended before this row said that it waits has woken nobody: ask once more, now that it says so."""
+        self._sleep(wait.seconds, waits_for=wait.child)
+        if wait.child is None or FlowRun.objects.filter(pk=wait.child, phase__in=FlowRun.LIVE).exists():
+            return False
+        return self._save(waits_for=None)
+
     def _do(self, step: Step[Any]) -> bool:
         try:
             step.do(self.ctx)
         except Wait as wait:
-            return self._sleep(wait.seconds, waits_for=wait.child)
+            return self._wait(wait)
         except GoBack as back:
             return self._turn(back, Phase.GOING_BACK, back.to)
         except (Busy, Unknown) as error:
@@ -126,7 +133,7 @@ class _Work:
             if step.undo:
                 step.undo(self.ctx)
         except Wait as wait:
-            return self._sleep(wait.seconds, waits_for=wait.child)
+            return self._wait(wait)
         except Exception as error:
             return self._stuck(error)
         if step.name == self.run.target:

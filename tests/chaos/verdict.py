@@ -1,4 +1,4 @@
-"""What is left after the load, seen in the database: run with the environment of the cloud that was tormented.
+"""What is done and looked up in the database itself: run with the environment of the cloud that is tormented.
 
 Leases and questions have their time before anybody may look into them, minutes that prove nothing. Once no process that
 could still act is alive they are made due: `--hurry`, which is only true between two runs of the tree.
@@ -13,6 +13,9 @@ PAST = "2020-01-01T00:00Z"
 
 def main(words: list[str]) -> int:
     django.setup()
+    if "--faults" in words:
+        faults()
+        return 0
     if "--hurry" in words:
         hurry()
         return 0
@@ -23,10 +26,20 @@ def main(words: list[str]) -> int:
     return 1 if lines else 0
 
 
+def faults() -> None:
+    """A little of everything, on every host: slow, refused, busy, lost, and done but timed out."""
+    from apps.simulator.models import Fault
+
+    for outcome, percent in (("refused", 2), ("busy", 4), ("lost_before", 2), ("lost_after", 4), ("none", 30)):
+        Fault.objects.create(outcome=outcome, percent=percent, latency_ms=100 if outcome == "none" else 0)
+
+
 def hurry() -> None:
     from apps.core.models import Question
     from apps.jobs.models import FlowRun, Job
+    from apps.simulator.models import Fault
 
+    Fault.objects.all().delete()  # hosts are well again: what is asked is answered
     FlowRun.objects.filter(phase__in=FlowRun.LIVE).update(wake_at=PAST)
     Job.objects.filter(status=Job.Status.RUNNING).update(wake_at=PAST)
     Question.objects.update(due_at=PAST)
