@@ -63,7 +63,8 @@ def work_off(rounds: int = 40) -> None:
         if not FlowRun.objects.filter(phase__in=FlowRun.LIVE).exists():
             return
         let_time_pass()
-    raise AssertionError("a flow is stuck")
+    live = FlowRun.objects.filter(phase__in=FlowRun.LIVE).values("pk", "flow", "phase", "step", "error", "tries", "waits_for", "ticket")
+    raise AssertionError(f"a flow is stuck: {list(live)}")
 
 
 def matrix(scene: Callable[[], object], check: Callable[[object, bool], None]) -> int:

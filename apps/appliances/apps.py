@@ -3,3 +3,17 @@ from django.apps import AppConfig
 
 class Config(AppConfig):
     name = "apps.appliances"
+
+    def ready(self) -> None:
+        from apps.appliances import audits  # noqa: F401
+        from apps.appliances.flows.zone import look_at
+        from apps.appliances.services import elements, places
+        from apps.appliances.services.routers import VirtualRouters
+        from apps.infrastructure import ports as infrastructure
+        from apps.network import ports as network
+
+        network.providers.answer(VirtualRouters())
+        infrastructure.zone_enabled.answer(look_at)
+        infrastructure.network_made.answer(elements.network_made)
+        infrastructure.in_use.answer(places.in_use)
+        infrastructure.evacuate.answer(places.evacuate)

@@ -1,0 +1,166 @@
+from typing import Any
+
+from apps.appliances.commands.responses import RouterResponse, SystemMachineResponse
+from apps.appliances.flows.power import DESTROY, START, STOP, Power
+from apps.appliances.services import machines
+from apps.core.callers import DOMAIN, ROOT, Access, Kind
+from apps.core.commands import AsyncCommand, command
+from apps.core.errors import InvalidParameter
+from apps.core.lists import ListCommand, OwnedListCommand
+from apps.core.refs import Ref, RefFilter
+from apps.core.wire import Bool, Str
+from apps.jobs.flows import begin
+from apps.machines.models import VirtualMachine
+
+ADMIN = ROOT | Kind.RESOURCE_ADMIN
+FORCED = Bool(default=False, help_text="cut the power; machines of the system are never asked first")
+SYSTEM_KINDS = {"secondarystoragevm": "SecondaryStorageVm", "consoleproxy": "ConsoleProxy"}
+
+
+def router_ref() -> Ref:
+    return Ref("appliances.RouterMachine", Access.OPERATE, source="vm", required=True, help_text="the router")
+
+
+def system_ref() -> Ref:
+    return Ref("appliances.SystemMachine", Access.OPERATE, source="vm", required=True, help_text="the system machine")
+
+
+def check_state(vm: VirtualMachine, *states: str) -> None:
+    if vm.state not in states:
+        raise InvalidParameter(f"id: {vm.instance_name} is {vm.state}, it must be {' or '.join(states)}")
+
+
+class Start(AsyncCommand):
+    """Starts a machine of the system."""
+
+    def run(self, vm: VirtualMachine, **values: Any) -> Any:
+        check_state(vm, "Stopped")
+        return begin(START, Power(vm_id=vm.pk))
+
+
+class Stop(AsyncCommand):
+    """Stops a machine of the system."""
+
+    def run(self, vm: VirtualMachine, **values: Any) -> Any:
+        check_state(vm, "Running", "Stopping", "Stopped")
+        return begin(STOP, Power(vm_id=vm.pk))
+
+
+class Reboot(AsyncCommand):
+    """Reboots a machine of the system."""
+
+    def run(self, vm: VirtualMachine, **values: Any) -> Any:
+        check_state(vm, "Running")
+        return machines.reboot(vm)
+
+
+class Destroy(AsyncCommand):
+    """Destroys a machine of the system; where one is needed another is made."""
+
+    def run(self, vm: VirtualMachine, **values: Any) -> Any:
+        return begin(DESTROY, Power(vm_id=vm.pk))
+
+
+@command("startRouter", roles=DOMAIN, event="ROUTER.START", response=RouterResponse, locks=("vm",))
+class StartRouter(Start):
+    """Starts a router, and gives it the document of its network."""
+
+    id = router_ref()
+
+
+@command("stopRouter", roles=DOMAIN, event="ROUTER.STOP", response=RouterResponse, locks=("vm",))
+class StopRouter(Stop):
+    """Stops a router; its network is without services until it is started."""
+
+    id = router_ref()
+    forced = FORCED
+
+
+@command("rebootRouter", roles=DOMAIN, event="ROUTER.REBOOT", response=RouterResponse, locks=("vm",))
+class RebootRouter(Reboot):
+    """Reboots a router."""
+
+    id = router_ref()
+    forced = FORCED
+
+
+@command("destroyRouter", roles=DOMAIN, event="ROUTER.DESTROY", response=RouterResponse, locks=("vm",))
+class DestroyRouter(Destroy):
+    """Destroys a router; restartNetwork or the next machine makes another."""
+
+    id = router_ref()
+
+
+@command("listRouters", roles=DOMAIN, response=RouterResponse)
+class ListRouters(OwnedListCommand):
+    """Lists routers."""
+
+    model = "appliances.RouterMachine"
+    keyword_in = ("instance_name",)
+    taggable = False
+    filters = {
+        "name": "instance_name",
+        "state": "state",
+        "zoneid": RefFilter("infrastructure.Zone", "zone"),
+        "podid": RefFilter("infrastructure.Pod", "pod", allowed=ADMIN),
+        "hostid": RefFilter("infrastructure.Host", "host", allowed=ADMIN),
+        "clusterid": RefFilter("infrastructure.Cluster", "host__cluster", allowed=ADMIN),
+        "networkid": RefFilter("network.Network", "router__network"),
+        "forvpc": Bool(help_text="routers of VPCs, or others"),
+    }
+
+    def narrow(self, rows: Any, given: dict[str, Any]) -> Any:
+        return rows.none() if given.get("forvpc") else rows
+
+
+@command("startSystemVm", roles=ROOT, event="SSVM.START", response=SystemMachineResponse, locks=("vm",))
+class StartSystemVm(Start):
+    """Starts a system machine."""
+
+    id = system_ref()
+
+
+@command("stopSystemVm", roles=ROOT, event="SSVM.STOP", response=SystemMachineResponse, locks=("vm",))
+class StopSystemVm(Stop):
+    """Stops a system machine; it stays down until it is started."""
+
+    id = system_ref()
+    forced = FORCED
+
+
+@command("rebootSystemVm", roles=ROOT, event="SSVM.REBOOT", response=SystemMachineResponse, locks=("vm",))
+class RebootSystemVm(Reboot):
+    """Reboots a system machine."""
+
+    id = system_ref()
+    forced = FORCED
+
+
+@command("destroySystemVm", roles=ROOT, event="SSVM.DESTROY", response=SystemMachineResponse, locks=("vm",))
+class DestroySystemVm(Destroy):
+    """Destroys a system machine; an enabled zone gets a new one."""
+
+    id = system_ref()
+
+
+@command("listSystemVms", roles=ADMIN, response=SystemMachineResponse)
+class ListSystemVms(ListCommand):
+    """Lists system machines."""
+
+    model = "appliances.SystemMachine"
+    keyword_in = ("instance_name",)
+    filters = {
+        "name": "instance_name",
+        "state": "state",
+        "zoneid": RefFilter("infrastructure.Zone", "zone"),
+        "podid": RefFilter("infrastructure.Pod", "pod"),
+        "hostid": RefFilter("infrastructure.Host", "host"),
+        "systemvmtype": Str(help_text="secondarystoragevm or consoleproxy"),
+    }
+
+    def narrow(self, rows: Any, given: dict[str, Any]) -> Any:
+        if "systemvmtype" in given:
+            rows = rows.filter(kind=SYSTEM_KINDS.get(given["systemvmtype"].lower(), ""))
+        return rows
+
+

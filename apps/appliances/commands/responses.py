@@ -1,0 +1,100 @@
+"""What is said about routers, system machines and elements of providers."""
+
+
+from apps.core.answers import OwnedResponse
+from apps.core.responses import FULL, Computed, Field, Response
+from apps.infrastructure.commands.responses import text
+
+VERSION = "4.23.0"
+SYSTEM_TYPES = {"SecondaryStorageVm": "secondarystoragevm", "ConsoleProxy": "consoleproxy"}
+
+
+def host_state(status: str, resource_state: str) -> str:
+    return resource_state if status == "Up" else status
+
+
+def agent_state(status: str) -> str:
+    return "Up" if status == "Up" else "Disconnected"
+
+
+class MachineResponse(Response):
+    """What routers and system machines have in common."""
+
+    id = Field("uuid")
+    name = Field("instance_name")
+    state = Field()
+    created = Field()
+    hypervisor = Field()
+    zoneid = Field("zone__uuid")
+    zonename = Field("zone__name")
+    podid = Field("pod__uuid", view=FULL)
+    podname = Field("pod__name", view=FULL)
+    hostid = Field("host__uuid", view=FULL)
+    hostname = Field("host__name", view=FULL)
+    hostcontrolstate = Computed(("host__status", "host__resource_state"), host_state, view=FULL)
+    templateid = Field("template__uuid")
+    templatename = Field("template__name")
+    serviceofferingid = Field("offering__uuid")
+    serviceofferingname = Field("offering__name")
+    dns1 = text("zone__dns1")
+    dns2 = text("zone__dns2")
+    arch = Computed((), lambda: "x86_64", type="string")
+    version = Computed((), lambda: VERSION, type="string")
+    hasannotations = Computed((), bool, type="boolean")
+    linklocalnetmask = Computed((), lambda: "255.255.0.0", view=FULL, type="string")
+
+
+class RouterResponse(OwnedResponse, MachineResponse):
+    wire_name = "router"
+    model = "appliances.RouterMachine"
+    with_jobs = False
+
+    guestnetworkid = Field("router__network__uuid")
+    guestnetworkname = Field("router__network__name")
+    guestipaddress = Field("router__guest_ip", type="string")
+    guestmacaddress = Field("router__guest_mac")
+    guestnetmask = Field("router__network__netmask", type="string")
+    networkdomain = Field("router__network__network_domain")
+    publicmacaddress = Field("router__public_mac")
+    linklocalip = Field("router__link_local_ip", type="string", view=FULL)
+    isredundantrouter = Computed((), bool, type="boolean")
+    redundantstate = Computed((), lambda: "UNKNOWN", type="string")
+    requiresupgrade = Computed((), bool, type="boolean")
+    role = Computed((), lambda: "VIRTUAL_ROUTER", type="string")
+    softwareversion = Computed((), lambda: VERSION, type="string")
+
+
+class SystemMachineResponse(MachineResponse):
+    wire_name = "systemvm"
+    model = "appliances.SystemMachine"
+
+    systemvmtype = Computed(("kind",), lambda kind: SYSTEM_TYPES.get(kind), type="string")
+    agentstate = Computed(("host__status",), agent_state)
+    privateip = Field("system_address__private_ip", type="string")
+    privatemacaddress = Field("system_address__private_mac")
+    publicip = Field("system_address__public_ip", type="string")
+    publicmacaddress = Field("system_address__public_mac")
+    gateway = Field("system_address__gateway", type="string")
+    linklocalip = Field("system_address__link_local_ip", type="string")
+    networkdomain = text("zone__network_domain")
+    activeviewersessions = Computed(("kind",), lambda kind: 0 if kind == "ConsoleProxy" else None, type="integer")
+    isdynamicallyscalable = Computed((), bool, type="boolean")
+
+
+class ElementResponse(Response):
+    model = "appliances.RouterElement"
+
+    id = Field("uuid")
+    nspid = Field("provider__uuid")
+    enabled = Field()
+
+
+class RouterElementResponse(ElementResponse):
+    wire_name = "virtualrouterelement"
+
+
+class BalancerElementResponse(ElementResponse):
+    wire_name = "internalloadbalancerelement"
+    model = "appliances.BalancerElement"
+
+

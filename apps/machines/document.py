@@ -1,0 +1,22 @@
+"""The section of a network's document that machines make: who gets which address by DHCP, under which name."""
+
+from typing import Any
+
+from apps.machines.models import Nic
+
+
+def dhcp(network: int) -> list[dict[str, Any]]:
+    rows = Nic.all_tenants.filter(network=network).exclude(ip=None).order_by("pk")
+    return [
+        {"mac": mac, "ip": ip, "name": name, "default": default}
+        for mac, ip, name, default in rows.values_list("mac", "ip", "vm__name", "is_default")
+    ]
+
+
+def is_busy(network: int) -> bool:
+    """Does a machine run, or begin to, in the network?"""
+    return Nic.all_tenants.filter(network=network, vm__state__in=("Running", "Starting", "Stopping")).exists()
+
+
+def in_use(network: Any) -> str:
+    return "instances in it" if Nic.all_tenants.filter(network=network).exists() else ""
