@@ -63,7 +63,9 @@ def work_off(rounds: int = 40) -> None:
         if not FlowRun.objects.filter(phase__in=FlowRun.LIVE).exists():
             return
         let_time_pass()
-    live = FlowRun.objects.filter(phase__in=FlowRun.LIVE).values("pk", "flow", "phase", "step", "error", "tries", "waits_for", "ticket")
+    live = FlowRun.objects.filter(phase__in=FlowRun.LIVE).values(
+        "pk", "flow", "phase", "step", "error", "tries", "waits_for", "ticket"
+    )
     raise AssertionError(f"a flow is stuck: {list(live)}")
 
 

@@ -22,7 +22,10 @@ def routers() -> Iterator[str]:
 
 @audit("pods: management addresses are held by machines that live")
 def pod_addresses() -> Iterator[str]:
-    living = {f"machines.virtualmachine:{key}" for key in VirtualMachine.all_tenants.exclude(kind="User").values_list("pk", flat=True)}
+    living = {
+        f"machines.virtualmachine:{key}"
+        for key in VirtualMachine.all_tenants.exclude(kind="User").values_list("pk", flat=True)
+    }
     for ip, holder in PodAddress.objects.exclude(taken_by="").values_list("ip", "taken_by"):
         if holder not in living:
             yield f"address {ip} is held by {holder}, which is gone"

@@ -18,7 +18,13 @@ def _ports(rule: Rule) -> list[int | None]:
 
 def firewall(network: int) -> list[dict[str, Any]]:
     return [
-        {"ip": r.address.ip, "protocol": r.protocol, "ports": _ports(r), "icmp": [r.icmp_type, r.icmp_code], "from": r.cidrs}
+        {
+            "ip": r.address.ip,
+            "protocol": r.protocol,
+            "ports": _ports(r),
+            "icmp": [r.icmp_type, r.icmp_code],
+            "from": r.cidrs,
+        }
         for r in _rules(network, P.FIREWALL)
         if r.address
     ]
@@ -26,7 +32,13 @@ def firewall(network: int) -> list[dict[str, Any]]:
 
 def egress(network: int) -> list[dict[str, Any]]:
     return [
-        {"protocol": r.protocol, "ports": _ports(r), "icmp": [r.icmp_type, r.icmp_code], "from": r.cidrs, "to": r.destinations}
+        {
+            "protocol": r.protocol,
+            "ports": _ports(r),
+            "icmp": [r.icmp_type, r.icmp_code],
+            "from": r.cidrs,
+            "to": r.destinations,
+        }
         for r in _rules(network, P.EGRESS)
     ]
 

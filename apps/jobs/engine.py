@@ -87,7 +87,7 @@ class _Work:
         return False
 
     def _wait(self, wait: Wait) -> bool:
-        """A child that ended before this row said that it waits has woken nobody: ask once more, now that it says so."""
+        """A child that ended before this row said that it waits has woken nobody: ask again, now that it says so."""
         self._sleep(wait.seconds, waits_for=wait.child)
         if wait.child is None or FlowRun.objects.filter(pk=wait.child, phase__in=FlowRun.LIVE).exists():
             return False

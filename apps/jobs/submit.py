@@ -34,9 +34,10 @@ class Submitter:
         chosen = values.pop("customjobid", None)
         command, answer = spec.cls(caller), {}
         if isinstance(command, CreateCommand):
-            row = values["row"] = command.create(**values)
-            job.creates = True
-            answer["id"] = str(row.uuid)
+            row = command.create(**values)
+            if row is not None:  # None: it was asked what would happen
+                values["row"], job.creates = row, True
+                answer["id"] = str(row.uuid)
         if about := subject(values):
             job.row_kind, job.row_id = about._meta.label_lower, about.pk
         if chosen:

@@ -80,7 +80,7 @@ def _run(job: Job) -> tuple[Any, Spec, Any]:
     values = spec.parse(caller, unseal(spec, job.params))
     values.pop("customjobid", None)
     command = spec.cls(caller)
-    if isinstance(command, CreateCommand):
+    if isinstance(command, CreateCommand) and job.creates:
         values["row"] = apps.get_model(job.row_kind)._base_manager.get(pk=job.row_id)
     if sorted(set(spec.cls.lock_keys(values))) != locks.keys_of(job):  # type: ignore[attr-defined]
         raise ResourceInUse("what this command is about was changed while it waited")

@@ -1,8 +1,13 @@
 """Machines of every kind, user and system, and what ties disks, networks and capacity to them."""
 
+from typing import ClassVar
+
+from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 from apps.core.ownership import OwnedResource
+from apps.core.reach import Owned, Reach
 from apps.core.rows import Row
 from apps.images.models import OsType, Template
 from apps.infrastructure.models import Host, Pod, Zone
@@ -33,6 +38,8 @@ class VirtualMachine(OwnedResource):
         CONSOLE_PROXY = "ConsoleProxy"
 
     counts = {"user_vm": 1, "cpu": "cpus", "memory": "memory_mib"}
+    # The label stands for machines of users: no user command reaches a router. Commands about those name a proxy model.
+    named = Q(kind=Kind.USER)
 
     kind = models.CharField(max_length=32, choices=Kind, default=Kind.USER)
     name = models.CharField(max_length=255)  # host name
@@ -55,9 +62,11 @@ class VirtualMachine(OwnedResource):
     is_dynamically_scalable = models.BooleanField(default=False)
     is_displayed = models.BooleanField(default=True)
     delete_protection = models.BooleanField(default=False)
+    creator = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     password = models.TextField(default="")  # sealed, until the machine has fetched it
     user_data = models.TextField(default="")  # base64 as it came
     created = models.DateTimeField(auto_now_add=True)
+    updated = models.DateTimeField(auto_now=True)
     destroyed = models.DateTimeField(null=True)
 
     class Meta(OwnedResource.Meta):
@@ -72,6 +81,9 @@ class VirtualMachine(OwnedResource):
 class Nic(Row):
     """A network card. The address is the network's: from a range of it (``address``) or from its own CIDR."""
 
+    reach: ClassVar[Reach] = Owned(owner="vm__owner_id", path="vm__domain_path")
+    named = Q(vm__kind=VirtualMachine.Kind.USER)
+
     vm = models.ForeignKey(VirtualMachine, models.PROTECT, related_name="nics")
     network = models.ForeignKey(Network, models.PROTECT, related_name="nics")
     address = models.OneToOneField(RangeAddress, models.PROTECT, null=True, related_name="nic")
@@ -82,6 +94,7 @@ class Nic(Row):
     device_id = models.PositiveIntegerField(default=0)
     is_default = models.BooleanField(default=False)
     state = models.CharField(max_length=16, default="Allocated")
+    unplugging = models.BooleanField(default=False)  # CloudStack's NIC has no state for it
 
     class Meta(Row.Meta):
         constraints = [

@@ -17,7 +17,9 @@ from apps.network import ports
 from apps.network.flows.shutdown import SHUTDOWN, Shutdown
 from apps.network.models import Network
 
-WAIT = Setting("network.gc.wait", 600, help_text="Seconds that a network stays up without a running machine.", minimum=0)
+WAIT = Setting(
+    "network.gc.wait", 600, help_text="Seconds that a network stays up without a running machine.", minimum=0
+)
 INTERVAL = Setting("network.gc.interval", 600, help_text="Seconds between looks for idle networks.", minimum=1)
 BATCH = 100
 

@@ -46,7 +46,9 @@ def address(make, owner):
 
 def rule(make, owner):
     at = address(make, owner)
-    return admit(Rule, owner, network=at.network, address=at, purpose="Firewall", protocol="tcp", start_port=1, end_port=1)
+    return admit(
+        Rule, owner, network=at.network, address=at, purpose="Firewall", protocol="tcp", start_port=1, end_port=1
+    )
 
 
 def group(make, owner):

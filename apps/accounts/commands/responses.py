@@ -74,7 +74,7 @@ class AccountResponse(Response):
     created = Field()
     isdefault = Field("is_default")
     iscleanuprequired = Field("cleanup_required")
-    groups = Computed((), lambda: [], type="list")
+    groups = Computed((), list, type="list")
     accountdetails = Batch(
         lambda keys: {k: {"accountdetails": v["details"]} for k, v in details_of("accounts.account")(keys).items()},
         {"accountdetails": "map"},

@@ -58,7 +58,9 @@ class ConfigureInternalLoadBalancerElement(AsyncCommand):
 class CreateVirtualRouterElement(CreateCommand):
     """Gives a provider the element that switches its routers; the same one where it has it already."""
 
-    nspid = Ref("infrastructure.ServiceProvider", Access.OPERATE, source="provider", required=True, help_text="the provider")
+    nspid = Ref(
+        "infrastructure.ServiceProvider", Access.OPERATE, source="provider", required=True, help_text="the provider"
+    )
 
     def create(self, provider: ServiceProvider, **values: Any) -> Element:
         if provider.name not in ("VirtualRouter", "VpcVirtualRouter"):
@@ -77,8 +79,6 @@ def of_providers() -> dict[str, Any]:
         "enabled": Bool(lookup="enabled", help_text="those that are switched on, or off"),
         "nspid": RefFilter("infrastructure.ServiceProvider", "provider"),
     }
-
-
 
 
 @command("listVirtualRouterElements", roles=ROOT, response=RouterElementResponse)

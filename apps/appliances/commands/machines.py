@@ -162,5 +162,3 @@ class ListSystemVms(ListCommand):
         if "systemvmtype" in given:
             rows = rows.filter(kind=SYSTEM_KINDS.get(given["systemvmtype"].lower(), ""))
         return rows
-
-

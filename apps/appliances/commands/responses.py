@@ -1,6 +1,5 @@
 """What is said about routers, system machines and elements of providers."""
 
-
 from apps.core.answers import OwnedResponse
 from apps.core.responses import FULL, Computed, Field, Response
 from apps.infrastructure.commands.responses import text
@@ -96,5 +95,3 @@ class RouterElementResponse(ElementResponse):
 class BalancerElementResponse(ElementResponse):
     wire_name = "internalloadbalancerelement"
     model = "appliances.BalancerElement"
-
-

@@ -5,7 +5,6 @@ flows: it may run twice, and it may have been killed half-way the time before.
 import secrets
 from typing import Any
 
-
 from apps.core.errors import ResourceInUse, ResourceUnavailable
 from apps.core.ownership import admit, release
 from apps.core.retry import atomically
@@ -133,5 +132,3 @@ def reboot(vm: VirtualMachine) -> VirtualMachine:
     except Refused as error:
         raise ResourceUnavailable(f"{vm.instance_name} cannot be rebooted") from error
     return vm
-
-

@@ -67,7 +67,9 @@ def _make(network: Network) -> Router:
 
 @atomically
 def _made(network: Network) -> Router:
-    vm = machines.make(kind=K.ROUTER, owner=network.owner, zone=network.zone, offering=network.offering.service_offering)
+    vm = machines.make(
+        kind=K.ROUTER, owner=network.owner, zone=network.zone, offering=network.offering.service_offering
+    )
     with transaction.atomic():
         return Router.objects.create(
             vm=vm,

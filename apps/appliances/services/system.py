@@ -56,7 +56,9 @@ def _private(zone: Zone, vm: VirtualMachine) -> str:
 
 def _public(zone: Zone, vm: VirtualMachine) -> RangeAddress | None:
     """Of the public ranges; in a Basic zone of the guest ranges; none where there are none yet."""
-    rows = IpRange.all_tenants.filter(zone=zone, is_lazy=False, owner=None, domain=None).order_by("-for_system_vms", "pk")
+    rows = IpRange.all_tenants.filter(zone=zone, is_lazy=False, owner=None, domain=None).order_by(
+        "-for_system_vms", "pk"
+    )
     if zone.network_type == Zone.NetworkType.ADVANCED:
         rows = rows.filter(for_virtual_network=True)
     try:

@@ -1,40 +1,52 @@
-"""Start an instance: take a place, ensure its root disk, start it; a host that refuses is avoided the next round."""
+"""Start an instance: implement its networks, take a place, ensure its disks, start it. A host that refuses is avoided
+in the next round. What a step has made its undo takes back; of a deployment (``is_fresh``) finished disks too.
+"""
 
 from dataclasses import dataclass, field
 
+from apps.compute.services import networking, places
 from apps.core.retry import atomically
 from apps.hypervisors.base import MachineSpec
 from apps.hypervisors.errors import Refused
 from apps.infrastructure.drivers import DEADLINE, driver_for
 from apps.infrastructure.models import Host
-from apps.jobs.flows import Flow, GoBack, Step
+from apps.jobs.flows import Flow, GoBack, Step, progress
 from apps.machines.models import Attachment, VirtualMachine
-from apps.machines.services import placement
+from apps.machines.services import nics, placement
 from apps.machines.states import VM
 from apps.storage.models import Volume
 from apps.storage.services import volumes
 from apps.storage.states import VOLUME
 
-ROOT_SIZE = 8 << 30
+V = Volume.State
 
 
 @dataclass
 class Start:
     vm_id: int
+    is_fresh: bool = False
     host_id: int = 0
+    wish: dict[str, int] = field(default_factory=dict)
     avoid: list[int] = field(default_factory=list)
+    children: dict[str, int] = field(default_factory=dict)
 
 
 def machine(ctx: Start) -> VirtualMachine:
-    return VirtualMachine.including_removed.select_related("offering", "owner__domain").get(pk=ctx.vm_id)
+    rows = VirtualMachine.including_removed.select_related("offering", "owner__domain", "iso", "zone")
+    return rows.get(pk=ctx.vm_id)
 
 
 def host(ctx: Start) -> Host:
     return Host.including_removed.get(pk=ctx.host_id)
 
 
+def connect(ctx: Start) -> None:
+    """Join the flows that implement the networks, each once for all machines that wait for it."""
+    networking.ensure_implemented(ctx.children, ctx.vm_id)
+
+
 def place(ctx: Start) -> None:
-    ctx.host_id = placement.reserve(machine(ctx), ctx.avoid).pk
+    ctx.host_id = places.reserve(machine(ctx), ctx.wish, ctx.avoid).pk
 
 
 def unplace(ctx: Start) -> None:
@@ -43,49 +55,74 @@ def unplace(ctx: Start) -> None:
 
 
 def prepare(ctx: Start) -> None:
-    """Ensure the root disk; one that an earlier start made is kept."""
-    root = _root(machine(ctx))
-    if VOLUME.allows(root, "CreateRequested"):
-        VOLUME.fire(root, "CreateRequested")
-    volumes.disks(root).create(volumes.spec(root), within=DEADLINE)
-    if root.state == Volume.State.CREATING:
-        VOLUME.fire(root, "OperationSucceeded")
+    """Ensure the disks; one that an earlier start made is kept."""
+    on = host(ctx)
+    for volume in _disks(ctx, (V.ALLOCATED, V.CREATING)):
+        if volume.state == V.ALLOCATED:
+            progress(50, "Creating the disks")
+            _request(volume, on)
+        volumes.disks(volume, on).create(volumes.spec(volume), within=DEADLINE)
+        VOLUME.fire(volume, "OperationSucceeded")
+
+
+@atomically
+def _request(volume: Volume, on: Host) -> None:
+    places.reserve_pool(volume, on)
+    VOLUME.fire(volume, "CreateRequested")
 
 
 def unprepare(ctx: Start) -> None:
     """A disk that was not finished goes, and the row back to Allocated; a finished one stays the instance's."""
-    for root in Volume.all_tenants.filter(attachment__vm=ctx.vm_id, state=Volume.State.CREATING):
-        volumes.disks(root).delete(str(root.uuid), within=DEADLINE)
-        VOLUME.fire(root, "OperationFailed")
+    for volume in _disks(ctx, (V.CREATING, V.READY) if ctx.is_fresh else (V.CREATING,)):
+        if volume.state == V.READY:
+            VOLUME.fire(volume, "CreateRequested")
+        volumes.disks(volume).delete(str(volume.uuid), within=DEADLINE)
+        _uncreated(volume)
 
 
 @atomically
-def _root(vm: VirtualMachine) -> Volume:
-    held = Attachment.objects.filter(vm=vm, device_id=Attachment.ROOT_DEVICE).select_related("volume").first()
-    if held:
-        return held.volume
-    name = f"ROOT-{vm.pk}"
-    root = volumes.allocate(owner=vm.owner, zone=vm.zone, name=name, size=ROOT_SIZE, kind=Volume.Kind.ROOT)
-    Attachment.objects.create(vm=vm, volume=root, device_id=Attachment.ROOT_DEVICE)
-    return root
+def _uncreated(volume: Volume) -> None:
+    VOLUME.fire(volume, "OperationFailed")
+    volumes.leave_pool(volume)
+
+
+def _disks(ctx: Start, states: tuple[str, ...]) -> list[Volume]:
+    rows = Volume.all_tenants.filter(attachment__vm=ctx.vm_id, state__in=states)
+    return list(rows.select_related("pool", "template").order_by("attachment__device_id"))
 
 
 def start(ctx: Start) -> None:
-    vm = machine(ctx)
-    spec = MachineSpec(str(vm.uuid), vm.cpus, vm.memory_mib)
+    progress(80, "Starting the instance")
     try:
-        driver_for(host(ctx)).power.start(spec, within=DEADLINE)
+        driver_for(host(ctx)).power.start(spec(machine(ctx)), within=DEADLINE)
     except Refused as error:
         ctx.avoid.append(ctx.host_id)
         raise GoBack("place", "the host refused the instance") from error
 
 
+def spec(vm: VirtualMachine) -> MachineSpec:
+    """All that the host is told of the machine."""
+    held = Attachment.objects.filter(vm=vm).select_related("volume__pool", "volume__template").order_by("device_id")
+    return MachineSpec(
+        uuid=str(vm.uuid),
+        cpus=vm.cpus,
+        memory_mib=vm.memory_mib,
+        name=vm.instance_name,
+        speed_mhz=vm.speed_mhz,
+        disks=tuple(volumes.spec(a.volume, a.device_id) for a in held),
+        nics=nics.specs(vm),
+        iso=volumes.image_spec(vm.iso),
+    )
+
+
 def stop(ctx: Start) -> None:
-    driver_for(host(ctx)).power.stop(str(machine(ctx).uuid), within=DEADLINE)
+    driver_for(host(ctx)).power.stop(str(machine(ctx).uuid), within=DEADLINE, force=True)
 
 
 def running(ctx: Start) -> None:
-    VM.fire(machine(ctx), "OperationSucceeded", host=host(ctx))
+    vm, on = machine(ctx), host(ctx)
+    VM.fire(vm, "OperationSucceeded", host=on, last_host=on, pod=on.pod)
+    nics.reserve_all(vm)
 
 
 def stopped(ctx: Start) -> None:
@@ -99,6 +136,7 @@ START = Flow(
     on_failure=stopped,
     result=machine,
     steps=(
+        Step(connect, queue="network"),
         Step(place, undo=unplace),
         Step(prepare, undo=unprepare, queue="storage"),
         Step(start, undo=stop, queue="hypervisor"),

@@ -52,7 +52,9 @@ class ForwardingResponse(RuleResponse):
     networkname = Field("network__name")
     virtualmachineid = Field("vm__uuid")
     virtualmachinename = Field("vm__name")
-    virtualmachinedisplayname = Computed(("vm__display_name", "vm__name"), lambda shown, name: shown or name, type="string")
+    virtualmachinedisplayname = Computed(
+        ("vm__display_name", "vm__name"), lambda shown, name: shown or name, type="string"
+    )
     vmguestip = Field("vm_ip", type="string")
 
 
@@ -69,7 +71,9 @@ class IpForwardingResponse(Response):
     ipaddressid = Field("address__uuid", type="string")
     virtualmachineid = Field("vm__uuid")
     virtualmachinename = Field("vm__name")
-    virtualmachinedisplayname = Computed(("vm__display_name", "vm__name"), lambda shown, name: shown or name, type="string")
+    virtualmachinedisplayname = Computed(
+        ("vm__display_name", "vm__name"), lambda shown, name: shown or name, type="string"
+    )
 
 
 class GroupRuleResponse(Response):

@@ -110,7 +110,11 @@ class Authorize(AsyncCommand):
 
 
 @command(
-    "authorizeSecurityGroupIngress", roles=USER, event="SG.AUTH.INGRESS", response=SecurityGroupResponse, locks=("group",)
+    "authorizeSecurityGroupIngress",
+    roles=USER,
+    event="SG.AUTH.INGRESS",
+    response=SecurityGroupResponse,
+    locks=("group",),
 )
 class AuthorizeSecurityGroupIngress(Authorize):
     """Lets traffic to the instances of a security group in."""
@@ -170,5 +174,3 @@ class ListSecurityGroups(OwnedListCommand):
         if not given.keys() & {"id", "account", "projectid", "domainid"}:
             services.default_group(self.caller.account)
         return super().visible(given)
-
-

@@ -61,7 +61,9 @@ class AssociateIpAddress(CreateCommand):
         public.let_go(row)
 
 
-@command("disassociateIpAddress", roles=USER, event="NET.IPRELEASE", response=None, locks=("address", "address.network"))
+@command(
+    "disassociateIpAddress", roles=USER, event="NET.IPRELEASE", response=None, locks=("address", "address.network")
+)
 class DisassociateIpAddress(AsyncCommand):
     """Gives a public address back, with its rules."""
 
@@ -99,7 +101,9 @@ class ListPublicIpAddresses(OwnedListCommand):
         "physicalnetworkid": RefFilter("infrastructure.PhysicalNetwork", "address__range__physical_network"),
         "vlanid": RefFilter("network.IpRange", "address__range"),
         "zoneid": RefFilter("infrastructure.Zone", "zone"),
-        "allocatedonly": Bool(default=True, help_text="true: those that accounts hold; others are counted by listCapacity"),
+        "allocatedonly": Bool(
+            default=True, help_text="true: those that accounts hold; others are counted by listCapacity"
+        ),
         "forvirtualnetwork": Bool(default=True, help_text="true: addresses of virtual networks, which all of them are"),
         "forloadbalancing": Bool(help_text="those with rules of balancers; there are none yet"),
         "isstaticnat": Bool(help_text="those that are mapped to one machine, or others"),

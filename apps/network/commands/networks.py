@@ -28,10 +28,15 @@ class CreateNetwork(Command):
 
     name = Str(required=True, help_text="the name")
     displaytext = Str(source="display_text", help_text="more about it")
-    networkofferingid = Ref("offerings.NetworkOffering", Access.USE, source="offering", required=True, help_text="its offering")
+    networkofferingid = Ref(
+        "offerings.NetworkOffering", Access.USE, source="offering", required=True, help_text="its offering"
+    )
     zoneid = Ref("infrastructure.Zone", Access.USE, source="zone", required=True, help_text="its zone")
     physicalnetworkid = Ref(
-        "infrastructure.PhysicalNetwork", Access.OPERATE, source="physical_network", allowed=ROOT,
+        "infrastructure.PhysicalNetwork",
+        Access.OPERATE,
+        source="physical_network",
+        allowed=ROOT,
         help_text="the physical network that carries it",
     )
     gateway = Str(length=64, help_text="its gateway, with netmask")
@@ -150,7 +155,11 @@ class ListNetworks(OwnedListCommand):
             return rows
         mine = scope.resolve(self.caller, scope_of(given))
         shared = shared_with(self.caller)
-        return Network.all_tenants.filter(mine | shared) if "id" not in given else rows | Network.all_tenants.filter(shared)
+        return (
+            Network.all_tenants.filter(mine | shared)
+            if "id" not in given
+            else rows | Network.all_tenants.filter(shared)
+        )
 
     def narrow(self, rows: QuerySet, given: dict[str, Any]) -> QuerySet:
         if given.get("forvpc") or given.get("issystem"):

@@ -164,7 +164,9 @@ def create_shared(
         **{"network_domain": _domain_of(owner), "display_text": name, **values},
     )
     if span:
-        ranges.create(zone=zone, network=row, physical_network=carrier, for_virtual_network=False, vlan=vlan or "untagged", **span)
+        ranges.create(
+            zone=zone, network=row, physical_network=carrier, for_virtual_network=False, vlan=vlan or "untagged", **span
+        )
     return row
 
 
@@ -221,7 +223,8 @@ def _free_segment(network: Network) -> Segment:
         if not keys:
             break
     raise InsufficientCapacity(
-        f"no VLAN is free on the physical network of {network.uuid}", tenant="There is no free segment for this network."
+        f"no VLAN is free on the physical network of {network.uuid}",
+        tenant="There is no free segment for this network.",
     )
 
 
@@ -247,8 +250,8 @@ def remove(network: Network) -> None:
 
 
 def for_deployment(owner: Any, zone: Zone) -> list[Network]:
-    """The networks of a machine for which none were named, as CloudStack picks them: the shared guest network of a Basic
-    zone or one with security groups; else the owner's only isolated network, or a new one if it has none.
+    """The networks of a machine for which none were named, as CloudStack picks them: the shared guest network of a
+    Basic zone or one with security groups; else the owner's only isolated network, or a new one if it has none.
     """
     if zone.network_type == Zone.NetworkType.BASIC or zone.security_groups_enabled:
         rows = Network.all_tenants.filter(zone=zone, guest_type="Shared", is_public=True).order_by("pk")
@@ -296,8 +299,8 @@ def providers_of(network: Network) -> list[ports.Provider]:
 
 def join_implemented(children: dict[str, int], network: Network) -> None:
     """For a step of a flow: be through when the network is up and its devices know what is in it now."""
-    from apps.network.flows.implement import IMPLEMENT, Implement
     from apps.jobs.flows import join
+    from apps.network.flows.implement import IMPLEMENT, Implement
 
     mark = f"generation:{network.pk}"
     wanted = children.setdefault(mark, network.generation)

@@ -52,6 +52,4 @@ def source_nat(network: Network) -> PublicAddress | None:
 
 @atomically
 def ensure_source_nat(network: Network) -> PublicAddress:
-    return source_nat(network) or acquire(
-        owner=network.owner, zone=network.zone, network=network, is_source_nat=True
-    )
+    return source_nat(network) or acquire(owner=network.owner, zone=network.zone, network=network, is_source_nat=True)

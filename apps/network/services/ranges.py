@@ -36,9 +36,7 @@ def create(
     if addresses.overlap(start_ip, end_ip, list(others.values_list("start_ip", "end_ip"))):
         raise InvalidParameter("startip: the range overlaps another one of the same VLAN")
     place = {"gateway": gateway, "netmask": netmask, "start_ip": start_ip, "end_ip": end_ip}
-    row = IpRange(
-        zone=zone, vlan=vlan, network=network, pod=pod, physical_network=physical_network, **place, **values
-    )
+    row = IpRange(zone=zone, vlan=vlan, network=network, pod=pod, physical_network=physical_network, **place, **values)
     row.save()
     rows = (RangeAddress(range=row, ip=str(ip), number=int(ip)) for ip in found)
     RangeAddress.objects.bulk_create(rows, batch_size=5000)
@@ -60,7 +58,7 @@ def take(ranges: Iterable[int], by: str, wanted: str | None = None) -> RangeAddr
         free = free.filter(number=int(IPv4Address(wanted)))
     for _ in range(TRIES):
         # Some of the first free ones, not always the very first: many take at the same time.
-        keys = list(free.order_by("number").values_list("pk", flat=True)[:1 if wanted else 8])
+        keys = list(free.order_by("number").values_list("pk", flat=True)[: 1 if wanted else 8])
         for key in keys:
             if RangeAddress.objects.filter(pk=key, taken_by="").update(taken_by=by):
                 return RangeAddress.objects.select_related("range").get(pk=key)

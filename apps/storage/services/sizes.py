@@ -5,8 +5,12 @@ from apps.core.settings import Setting
 from apps.offerings.models import DiskOffering
 
 GIB = 1 << 30
-LARGEST = Setting("storage.max.volume.size", 2000, help_text="The largest volume, in GiB.", category="Storage", minimum=1)
-CUSTOM_LEAST = Setting("custom.diskoffering.size.min", 1, help_text="The least size of a custom disk, in GiB.", minimum=1)
+LARGEST = Setting(
+    "storage.max.volume.size", 2000, help_text="The largest volume, in GiB.", category="Storage", minimum=1
+)
+CUSTOM_LEAST = Setting(
+    "custom.diskoffering.size.min", 1, help_text="The least size of a custom disk, in GiB.", minimum=1
+)
 CUSTOM_MOST = Setting("custom.diskoffering.size.max", 1024, help_text="The largest custom disk, in GiB.", minimum=1)
 
 
@@ -28,7 +32,7 @@ def ordered_size(offering: DiskOffering | None, size: int | None) -> int:
     return largest(size)
 
 
-def largest(size: int) -> int:
+def largest(size: int, parameter: str = "size") -> int:
     if not 1 <= size <= LARGEST.value():
-        raise InvalidParameter(f"size: a volume has from 1 to {LARGEST.value()} GiB, not {size}")
+        raise InvalidParameter(f"{parameter}: a volume has from 1 to {LARGEST.value()} GiB, not {size}")
     return size * GIB

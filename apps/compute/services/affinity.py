@@ -1,0 +1,72 @@
+"""Affinity groups: which machines want one host, and which no common one."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from apps.compute.models import AffinityGroup, AffinityMember
+from apps.core.errors import InvalidParameter, ResourceInUse
+from apps.core.ownership import admit, release
+from apps.core.retry import atomically
+from apps.machines.models import Reservation, VirtualMachine
+
+S = VirtualMachine.State
+
+
+def create(*, owner: Any, name: str, kind: str, description: str = "") -> AffinityGroup:
+    if kind not in AffinityGroup.Kind.values:
+        raise InvalidParameter(f"type: is one of {', '.join(AffinityGroup.Kind.values)}, not {kind}")
+    if AffinityGroup.all_tenants.filter(owner=owner, name=name).exists():
+        raise InvalidParameter(f"name: there is an affinity group {name} already")
+    return admit(AffinityGroup, owner, name=name, kind=kind, description=description or name)
+
+
+@atomically
+def delete(*, group: AffinityGroup) -> None:
+    if AffinityMember.objects.filter(group=group).exists():
+        raise ResourceInUse(f"id: affinity group {group.name} has instances; take them out first")
+    release(group)
+
+
+def chosen(owner: Any, groups: Sequence[AffinityGroup], names: Sequence[str]) -> list[AffinityGroup]:
+    """By ids or by names, of the machine's owner."""
+    if groups and names:
+        raise InvalidParameter("affinitygroupids and affinitygroupnames cannot be given together")
+    for group in groups:
+        if group.owner_id != owner.pk:
+            raise InvalidParameter(f"affinitygroupids: group {group.uuid} is of another account than the instance")
+    if not names:
+        return list(dict.fromkeys(groups))
+    found = {g.name: g for g in AffinityGroup.all_tenants.filter(owner=owner, name__in=names)}
+    if missing := sorted(set(names) - found.keys()):
+        raise InvalidParameter(f"affinitygroupnames: there is no affinity group {', '.join(missing)}")
+    return list(found.values())
+
+
+def join(vm: VirtualMachine, groups: Sequence[AffinityGroup]) -> None:
+    if groups:
+        AffinityMember.objects.bulk_create([AffinityMember(vm=vm, group=group) for group in groups])
+
+
+@atomically
+def replace(*, vm: VirtualMachine, groups: Sequence[AffinityGroup]) -> VirtualMachine:
+    if vm.state != S.STOPPED:
+        raise InvalidParameter(f"id: instance {vm.uuid} is {vm.state}: stop it before changing its affinity groups")
+    AffinityMember.objects.filter(vm=vm).delete()
+    join(vm, groups)
+    return vm
+
+
+def bounds(vm: VirtualMachine) -> tuple[set[int] | None, set[int]]:
+    """Hosts that the machine must be on (None: any), and those it must not be on: of the others of its groups."""
+    mine = dict(AffinityMember.objects.filter(vm=vm).values_list("group_id", "group__kind"))
+    if not mine:
+        return None, set()
+    together: set[int] | None = None
+    apart: set[int] = set()
+    held = Reservation.objects.filter(vm__affinities__group__in=mine).exclude(vm=vm)
+    for group, host in held.values_list("vm__affinities__group_id", "host_id"):
+        if mine.get(group) == AffinityGroup.Kind.ANTI_AFFINITY:
+            apart.add(host)
+        elif mine.get(group) == AffinityGroup.Kind.AFFINITY:
+            together = (together or set()) | {host}
+    return together, apart

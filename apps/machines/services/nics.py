@@ -1,0 +1,97 @@
+"""Network cards as rows: which network, which address, which slot. Nothing here reaches a host."""
+
+from collections.abc import Iterable
+
+from apps.core.errors import InvalidParameter
+from apps.core.retry import atomically
+from apps.hypervisors.base import NicSpec
+from apps.machines import ports
+from apps.machines.models import Nic, VirtualMachine
+from apps.network.models import Network
+
+ALLOCATED, RESERVED = "Allocated", "Reserved"
+
+
+@atomically
+def allocate(
+    vm: VirtualMachine,
+    network: Network,
+    *,
+    device_id: int,
+    is_default: bool,
+    ip: str | None = None,
+    mac: str | None = None,
+) -> Nic:
+    from apps.network.services import addressing
+
+    got = addressing.take(network, wanted_ip=ip, wanted_mac=mac, by=vm.lock_key)
+    nic = Nic(
+        vm=vm,
+        network=network,
+        address=got.row,
+        ip=got.ip,
+        gateway=got.gateway,
+        netmask=got.netmask,
+        mac=got.mac,
+        device_id=device_id,
+        is_default=is_default,
+    )
+    nic.save()
+    return nic
+
+
+@atomically
+def release(nic: Nic) -> None:
+    """Remove the card and give its address back; once, however often this is called."""
+    from apps.network.services import addressing
+
+    for leave in ports.leaving.all():
+        leave(nic.vm, [nic.pk])
+    if nic.mark_removed():
+        address = nic.address
+        Nic.including_removed.filter(pk=nic.pk).kernel_update(address=None)
+        if address:
+            addressing.give_back(address)
+
+
+def release_all(vm: VirtualMachine) -> None:
+    for nic in Nic.all_tenants.filter(vm=vm).select_related("address", "vm").order_by("pk"):
+        release(nic)
+
+
+def free_slot(vm: VirtualMachine) -> int:
+    taken = set(Nic.all_tenants.filter(vm=vm).values_list("device_id", flat=True))
+    return next(slot for slot in range(len(taken) + 1) if slot not in taken)
+
+
+@atomically
+def make_default(nic: Nic) -> None:
+    """One default card per machine; both rows in one transaction, in key order."""
+    mine = Nic.all_tenants.filter(vm=nic.vm_id)
+    mine.filter(is_default=True).update(is_default=False)
+    mine.filter(pk=nic.pk).update(is_default=True)
+
+
+def reserve_all(vm: VirtualMachine) -> None:
+    """The machine runs. The states between of state-machines.md 1.4 are never seen: one statement passes them."""
+    Nic.all_tenants.filter(vm=vm, state=ALLOCATED).kernel_update(state=RESERVED)
+
+
+def unreserve_all(vm: VirtualMachine) -> None:
+    Nic.all_tenants.filter(vm=vm, state=RESERVED).kernel_update(state=ALLOCATED)
+
+
+def specs(vm: VirtualMachine) -> tuple[NicSpec, ...]:
+    rows: Iterable[Nic] = Nic.all_tenants.filter(vm=vm).select_related("network").order_by("device_id")
+    return tuple(spec(nic) for nic in rows)
+
+
+def spec(nic: Nic) -> NicSpec:
+    network = nic.network
+    segment = network.vlan if network.vlan.startswith("vlan:") or not network.vlan.isdigit() else f"vlan:{network.vlan}"
+    return NicSpec(str(nic.uuid), nic.mac, str(network.uuid), segment, nic.ip or "", nic.device_id)
+
+
+def owned_by(vm: VirtualMachine, nic: Nic) -> None:
+    if nic.vm_id != vm.pk:
+        raise InvalidParameter(f"nicid: network card {nic.uuid} is not of instance {vm.uuid}")

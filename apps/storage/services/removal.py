@@ -1,0 +1,57 @@
+"""Deleting, destroying and recovering volumes by their owners."""
+
+from apps.core.errors import InvalidParameter, PermissionDenied
+from apps.core.retry import atomically
+from apps.core.settings import Setting
+from apps.storage.flows.expunge import begin_expunge
+from apps.storage.models import Volume
+from apps.storage.services import volumes
+
+V = Volume.State
+ALLOWED = Setting(
+    "allow.user.expunge.recover.volume",
+    True,
+    scope="account",
+    help_text="Owners may expunge and recover their volumes themselves.",
+)
+
+
+@atomically
+def delete(*, volume: Volume) -> None:
+    """For good: the row goes at once, its disk as soon as the storage answers."""
+    row = _held(volume)
+    if volumes.give_up(row):
+        begin_expunge([row.pk])
+
+
+@atomically
+def destroy(*, volume: Volume, expunge: bool, by_root: bool) -> None:
+    row = _held(volume)
+    if expunge:
+        _check_allowed(row, by_root)
+    if expunge or row.state == V.ALLOCATED:  # without a disk there is nothing to recover
+        delete(volume=row)
+    elif row.state == V.READY:
+        volumes.destroy(row)
+    volume.state = row.state
+
+
+def recover(*, volume: Volume, by_root: bool) -> None:
+    _check_allowed(volume, by_root)
+    if volume.state != V.DESTROY:
+        raise InvalidParameter(f"id: volume {volume.uuid} is {volume.state}, not destroyed")
+    volumes.recover(volume)
+
+
+def _held(volume: Volume) -> Volume:
+    """Locked first, looked at then: an attachment that is made at the same time waits, or is seen."""
+    row = Volume.all_tenants.select_for_update().select_related("owner__domain").filter(pk=volume.pk).first()
+    if row is None:
+        raise InvalidParameter(f"id: there is no volume {volume.uuid} any more")
+    volumes.ensure_free(row)
+    return row
+
+
+def _check_allowed(volume: Volume, by_root: bool) -> None:
+    if not by_root and not ALLOWED.value(volume.owner):
+        raise PermissionDenied("id: expunging and recovering volumes is left to administrators in this cloud")
