@@ -22,8 +22,9 @@ def accounts() -> Iterator[str]:
                 there[owner, kind] += (n or 0) * (source if isinstance(source, int) else 1)
     kept = {(c.account_id, c.kind): c.used for c in Counter.objects.exclude(account=None)}
     for owner, kind in sorted(there.keys() | kept.keys()):
-        if there.get((owner, kind), 0) != kept.get((owner, kind), 0):
-            yield f"account {owner}: {kind} is {there.get((owner, kind), 0)}, its counter says {kept.get((owner, kind), 0)}"
+        found, said = there.get((owner, kind), 0), kept.get((owner, kind), 0)
+        if found != said:
+            yield f"account {owner}: {kind} is {found}, its counter says {said}"
 
 
 @audit("limits: counters of domains are what is in their trees")
