@@ -1,4 +1,4 @@
-"""Where a machine may run, as placement wants to hear it: what an administrator wished, affinity, what failed before."""
+"""Where a machine may run, as placement hears it: what an administrator wished, affinity, what failed before."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
