@@ -7,7 +7,7 @@ TIB = 1 << 40
 
 
 def pool(make, owner=None, tags="", *, cluster=None, host=None, zone=None, size=TIB, **kw):
-    """Of a cluster, of a host, or of the whole zone; everything of ``size`` may be promised."""
+    """Of a cluster, of a host, or of the whole zone; ``size`` of it may be promised."""
     row = host or cluster
     where = {"zone": row.zone if row else zone or make.zone()}
     if host is not None:
@@ -16,7 +16,7 @@ def pool(make, owner=None, tags="", *, cluster=None, host=None, zone=None, size=
         where |= {"scope": "CLUSTER", "place": f"cluster:{cluster.pk}", "cluster": cluster, "pod": cluster.pod}
     else:
         where |= {"scope": "ZONE", "place": f"zone:{where['zone'].pk}"}
-    sizes = {"size_bytes": size, "capacity_bytes": size, "placement_bytes": size}
+    sizes = {"size_bytes": size, "capacity_bytes": 2 * size, "placement_bytes": size}
     number = next(NUMBER)
     values = {"name": f"pool{number}", "url": f"nfs://10.0.0.1/{number}", "path": f"/{number}", "hypervisor": "Fake"}
     made = StoragePool(**(values | sizes | where | kw))

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 from apps.core.errors import ResourceInUse
+from apps.core.retry import atomically
 from apps.core.settings import Setting
 from apps.jobs.flows import Flow, Step, Wait, begin
 from apps.jobs.models import FlowRun
@@ -30,8 +31,9 @@ class Maintenance:
     began: float = 0.0
 
 
+@atomically
 def begin_maintenance(pool: StoragePool) -> FlowRun:
-    """The state and the flow that will end it, in the caller's transaction."""
+    """The state and the flow that will end it, in one transaction."""
     primary_storage.begin_maintenance(pool)
     return begin(MAINTENANCE, Maintenance(pool.pk))
 

@@ -102,8 +102,11 @@ def take(volume: Volume, pool: StoragePool, via: Host | None = None) -> bool:
 
 def choose(volume: Volume, host: Host, offering: Any = None, avoid: Iterable[int] = ()) -> StoragePool:
     """The pool that has promised the volume its size: where it is already, or the first candidate that takes it. Raises
-    InsufficientCapacity, with nothing promised, if there is none that this host reaches.
+    InsufficientCapacity, with nothing promised, if there is none that this host reaches. A promise for a disk that was
+    never made is left where the host cannot use it.
     """
+    if volume.pool is not None and volume.state == V.ALLOCATED and not _is_usable(volume.pool, host):
+        leave_pool(volume)
     if volume.pool_id is None:
         for pool in candidates(wish_of(volume, offering), host, avoid):
             if take(volume, pool, via=host) or volume.pool_id:
@@ -112,6 +115,10 @@ def choose(volume: Volume, host: Host, offering: Any = None, avoid: Iterable[int
         text = f"no primary storage that host {host.name} reaches has room for {volume.size} bytes with these tags"
         raise InsufficientCapacity(text)
     return volume.pool
+
+
+def _is_usable(pool: StoragePool, host: Host) -> bool:
+    return pool.state in IN_SERVICE and Host.all_tenants.filter(reaches(pool), pk=host.pk).exists()
 
 
 @atomically

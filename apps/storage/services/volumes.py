@@ -77,7 +77,7 @@ def _exists(volume: Volume) -> bool:
 CREATE = Outcome("storage.create", "storage.Volume", ok=_created, refused=_not_created, observe=_exists)
 
 
-leave_pool = pools.leave_pool
+leave_pool = pools.leave_pool  # for who makes the disks of a machine
 
 
 def change_size(volume: Volume, size: int, host: Host | None = None, offering: DiskOffering | None = None) -> Volume:
@@ -204,13 +204,6 @@ def abandon(volume: Volume) -> None:
     if volume.state != V.EXPUNGING:
         give_up(volume)
     _wiped(volume)
-
-
-def expunge(volume: Volume) -> None:
-    """Both at once, for flows that take down many."""
-    if volume.state != V.EXPUNGING and not give_up(volume):
-        return
-    wipe(volume)
 
 
 def ensure_free(volume: Volume) -> None:
