@@ -71,4 +71,6 @@ def disk(place, make, cloud):
 
 def audits():
     """What the audits of storage and limits find."""
-    return {name: found for name in CHECKS if name.startswith(("storage:", "limits:")) and (found := list(CHECKS[name]()))}
+    return {
+        name: found for name in CHECKS if name.startswith(("storage:", "limits:")) and (found := list(CHECKS[name]()))
+    }

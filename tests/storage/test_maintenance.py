@@ -28,7 +28,9 @@ def stopper(monkeypatch):
     stopped = []
 
     def stop(pool):
-        first = VirtualMachine.all_tenants.filter(attachments__volume__pool=pool, state="Running").order_by("pk").first()
+        first = (
+            VirtualMachine.all_tenants.filter(attachments__volume__pool=pool, state="Running").order_by("pk").first()
+        )
         VirtualMachine.all_tenants.filter(pk=first.pk).kernel_update(state="Stopped")
         stopped.append(first.pk)
 
@@ -91,7 +93,9 @@ def test_machines_are_stopped_first_and_started_again(api, make, root, disk, sto
 
 
 @pytest.mark.parametrize("state", ["Running", "Starting", "Stopping"])
-def test_where_nobody_stops_machines_maintenance_fails_and_can_be_tried_again(api, make, root, disk, monkeypatch, state):
+def test_where_nobody_stops_machines_maintenance_fails_and_can_be_tried_again(
+    api, make, root, disk, monkeypatch, state
+):
     monkeypatch.setattr(ports.stop_machines, "_answers", [])
     (vm,) = on_pool(make, disk, state=state)
 

@@ -177,7 +177,12 @@ def test_places_that_do_not_belong_together_are_refused(api, root, make, simulat
     [
         ("nfs://10.1.1.1/a%20b", "NetworkFilesystem", "10.1.1.1", "/a b"),
         ("NFS://Server:2049/x", "NetworkFilesystem", "server", "/x"),
-        ("iscsi://10.1.1.1/iqn.2001-04.com.example:disks/0", "IscsiLUN", "10.1.1.1", "/iqn.2001-04.com.example:disks/0"),
+        (
+            "iscsi://10.1.1.1/iqn.2001-04.com.example:disks/0",
+            "IscsiLUN",
+            "10.1.1.1",
+            "/iqn.2001-04.com.example:disks/0",
+        ),
         ("rbd://monitor/pool", "RBD", "monitor", "/pool"),
         ("gluster://g/volume", "Gluster", "g", "/volume"),
         ("clvm://localhost/vg", "CLVM", "localhost", "/vg"),
@@ -321,7 +326,11 @@ def test_tenants_and_domain_administrators_know_nothing_of_pools(api, make, simu
     in_cluster(api, root, simulated, tags="fast")
     alice = make.caller("alice")
 
-    for name, params in (("listStoragePools", {}), ("listStorageProviders", {"type": "primary"}), ("listStorageTags", {})):
+    for name, params in (
+        ("listStoragePools", {}),
+        ("listStorageProviders", {"type": "primary"}),
+        ("listStorageTags", {}),
+    ):
         assert code_of(lambda name=name, params=params: api(alice, name, **params)) == 432
 
 
@@ -530,7 +539,12 @@ def test_a_disabled_pool_changes_its_scope(api, root, simulated):
     assert code_of(lambda: api(root, "changeStoragePoolScope", id=got["id"], scope="CLUSTER")) == 431
     api(root, "changeStoragePoolScope", id=got["id"], scope="CLUSTER", clusterid=cluster.uuid)
     pool = StoragePool.all_tenants.get()
-    assert (pool.scope, pool.cluster, pool.pod, pool.place) == ("CLUSTER", cluster, cluster.pod, f"cluster:{cluster.pk}")
+    assert (pool.scope, pool.cluster, pool.pod, pool.place) == (
+        "CLUSTER",
+        cluster,
+        cluster.pod,
+        f"cluster:{cluster.pk}",
+    )
     assert audits() == {}
 
 
