@@ -1,5 +1,5 @@
-"""Workers that die and calls that time out, at every point of what is done to volumes: the books, the rows and the hosts
-agree in the end, and no disk is lost or left.
+"""Workers that die and calls that time out, at every point of what is done to volumes: the books, the rows and the
+hosts agree in the end, and no disk is lost or left.
 """
 
 from types import SimpleNamespace
