@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from apps.core.errors import InsufficientCapacity, ResourceUnavailable
 from apps.core.retry import atomically
@@ -55,7 +55,7 @@ def fitting(wish: Wish) -> QuerySet[StoragePool]:
     """Up, with the tags and with room, wherever: for a placement that looks for clusters before it has a host."""
     rows = StoragePool.all_tenants.filter(state=P.UP, used_bytes__lte=F("placement_bytes") - wish.size)
     for tag in wish.tags:
-        rows = rows.filter(pk__in=StoragePoolTag.objects.filter(tag=tag).values("pool"))
+        rows = rows.filter(Exists(StoragePoolTag.objects.filter(pool=OuterRef("pk"), tag=tag)))
     return rows
 
 
