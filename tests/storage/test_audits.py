@@ -45,7 +45,10 @@ def volumes(name):
 BREAKS = {
     "a promise too much": (PROMISED, lambda: StoragePool.all_tenants.kernel_update(used_bytes=3 * GIB)),
     "a promise too little": (PROMISED, lambda: StoragePool.all_tenants.kernel_update(used_bytes=GIB)),
-    "a volume without its promise": (PROMISED, lambda: volumes("new").kernel_update(pool=StoragePool.all_tenants.get())),
+    "a volume without its promise": (
+        PROMISED,
+        lambda: volumes("new").kernel_update(pool=StoragePool.all_tenants.get()),
+    ),
     "a volume that grew alone": (PROMISED, lambda: volumes("ready").kernel_update(size=5 * GIB)),
     "another capacity": (LIMITS, lambda: StoragePool.all_tenants.kernel_update(capacity_bytes=7)),
     "more places than capacity": (LIMITS, lambda: StoragePool.all_tenants.kernel_update(placement_bytes=9 << 40)),
