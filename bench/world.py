@@ -34,7 +34,8 @@ class World:
     def fill(self) -> None:
         fill.numbers()
         self.admin = Account.all_tenants.select_related("domain", "role").get(name="admin")
-        self.half, self.first = self._domains(), self._accounts()
+        self.half = self._domains()
+        self.first = self._accounts()  # which need the half
         self.zone, self.host = self._zone()
         self._owned()
         fill.analyze(VirtualMachine, Volume, Network, Account, Domain, Host, Attachment)

@@ -192,7 +192,7 @@ def test_async_create_answers_the_id_and_a_failed_job_fires_the_failure_exit(ali
 
     runner.drain()
 
-    assert Volume.all_tenants.get(uuid=got["id"]).state == "Destroy"
+    assert Volume.including_removed.get(uuid=got["id"]).state == "Expunged"
 
 
 def test_a_row_without_a_failure_exit_from_its_state_does_not_keep_its_job_alive(alice, make, monkeypatch):

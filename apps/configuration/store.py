@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from apps.configuration.models import Value
-from apps.core import secret
+from apps.core import ports, secret
 from apps.core.retry import atomically
 
 KEPT_FOR = 1.0  # seconds
@@ -27,6 +27,8 @@ class Store:
         """``text`` as it lies in the database: sealed already where the setting is secret."""
         Value.objects.update_or_create(name=name, kind=kind, row_id=row_id, defaults={"value": text, "updated_by": by})
         self.forget()
+        for answer in ports.setting_changed.all():
+            answer(name)
 
     def forget(self) -> None:
         self._until = 0.0

@@ -96,3 +96,5 @@ rules: Port[Rules] = Port("core.rules")
 tenants: Port[Tenants] = Port("core.tenants")
 settings: Port[Settings] = Port("core.settings")
 throttles: Port[Callable[[Any], None]] = Port("core.throttles", many=True, optional=True)
+# The stored value of the setting of this name has changed, globally or for a row; in the transaction that changes it.
+setting_changed: Port[Callable[[str], None]] = Port("core.setting_changed", many=True, optional=True)
