@@ -32,9 +32,9 @@ class Counts:
     def left(self) -> int:
         return self.total - sum(each.number for each in self.dropped)
 
-    @property
-    def sentence(self) -> str:
-        return ", ".join(f"{each.number} {each.reason}" for each in self.dropped)
+    def sentence(self, noun: str, *more: str) -> str:
+        parts = [f"{each.number} {each.reason}" for each in self.dropped]
+        return f"of {self.total} {noun}{'' if self.total == 1 else 's'} {', '.join([*parts, *more])}"
 
     @property
     def details(self) -> list[dict[str, Any]]:
@@ -86,10 +86,9 @@ def _counted(rows: QuerySet, steps: Sequence[Step]) -> Counts:
 def of_refusal(request: Request) -> Refusal:
     hosts = of_hosts(request)
     details: dict[str, Any] = {"instance": request.name, "hosts": hosts.total, "dropped": hosts.details}
-    text = f"no host of zone {request.zone_name} can take instance {request.name}: "
-    text += f"of {hosts.total} hosts {hosts.sentence}" if hosts.total else "it has none"
-    if hosts.left:
-        text += f"; {hosts.left} fit, but others were faster or their storage has no room for all its disks together"
+    late = f"{hosts.left} with room, but others were faster, or no storage there has room for all disks together"
+    counted = hosts.sentence("host", *([late] if hosts.left else [])) if hosts.total else "it has none"
+    text = f"no host of zone {request.zone_name} can take instance {request.name}: {counted}"
     tenant = hosts.dropped[-1].tenant.format(zone_name=request.zone_name) if hosts.dropped and not hosts.left else ""
     if any(each.name == "storage" for each in hosts.dropped):
         pools = {disk.volume: of_pools(request, disk) for disk in request.disks}
@@ -104,7 +103,7 @@ def of_refusal(request: Request) -> Refusal:
 def _of_disk(disk: Disk, pools: Counts) -> str:
     if not pools.dropped:
         return ""
-    return f"; for a disk of {disk.size / storage.GIB:.3g} GiB of {pools.total} pools {pools.sentence}"
+    return f"; for a disk of {disk.size / storage.GIB:.3g} GiB {pools.sentence('pool')}"
 
 
 def of_choice(request: Request, found: Found, host: Host, pools: Mapping[int, StoragePool]) -> dict[str, Any]:
