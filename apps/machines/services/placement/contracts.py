@@ -89,6 +89,12 @@ def added(group: str) -> tuple[Any, ...]:
     return tuple(found)
 
 
+def load() -> None:
+    """At the start of every process, so that a part that is broken stops it, not the first deployment."""
+    for group in KINDS:
+        added(group)
+
+
 def has(rows: QuerySet) -> Q:
     """There is such a row. As a scalar: an EXISTS MariaDB would turn into a join with the whole table."""
     return Q(IsNull(Subquery(rows.order_by().values("pk")[:1]), False))
