@@ -162,7 +162,7 @@ BUILT_IN = (
     HostFilter("wish", wish, lambda request: f"not in the {' and '.join(request.wish)} that was asked for"),
     HostFilter("avoid", avoided, lambda request: "tried before"),
     HostFilter("storage state", storage_up, lambda request: "cut off from disks whose storage is not Up", NO_DISKS),
-    HostFilter("reach", reach, lambda request: "out of reach of its disks", NO_DISKS),
+    HostFilter("reach", reach, lambda request: "out of reach of its disks"),
     HostFilter("hypervisor", hypervisor, lambda request: f"not {request.hypervisor}"),
     HostFilter("status", status, lambda request: "not Up"),
     HostFilter("resource state", resource_state, lambda request: "not Enabled"),

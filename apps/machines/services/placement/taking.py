@@ -101,13 +101,17 @@ def _taken(vm: VirtualMachine, request: Request, host: Host) -> dict[int, Storag
 
 @atomically
 def _take(vm: VirtualMachine, request: Request, host: Host, chosen: dict[int, StoragePool]) -> _Missed | None:
-    """In a savepoint of its own: within a larger transaction a miss takes back nothing else. Pools in key order."""
+    """In a savepoint of its own: within a larger transaction a miss takes back nothing else. Pools in key order.
+
+    First the host, then the row that points at it: to insert that locks the host for reading, and two who have it so
+    would wait for each other to change it.
+    """
     amounts = {"cpu_mhz": request.cpu_mhz, "memory_mib": request.memory_mib}
     try:
         with transaction.atomic():
-            Reservation.objects.create(vm=vm, host=host, **amounts)
             if not Host.all_tenants.filter(_room(request), pk=host.pk).kernel_update(**_change(amounts, 1)):
                 raise _Missed
+            Reservation.objects.create(vm=vm, host=host, **amounts)
             rows = Volume.all_tenants.in_bulk(chosen)
             for key, pool in sorted(chosen.items(), key=lambda pair: (pair[1].pk, pair[0])):
                 if not pools.take(rows[key], pool):
