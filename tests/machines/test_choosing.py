@@ -135,10 +135,12 @@ def test_the_last_host_comes_first_while_it_fits(park):
     assert park.fit(vm) == ["empty"]
 
 
-def test_a_wish_comes_before_the_last_host(park):
-    last, other = park.host("last"), park.host("other")
+def test_a_wish_comes_before_the_last_host_and_the_last_host_first_within_it(park):
+    last, other = park.host("last", cpu_mhz_used=3000), park.host("other")
+    vm = park.machine(disks=(), last_host=last)
 
-    assert park.fit(park.machine(disks=(), last_host=last), wish={"host": other.pk}) == ["other"]
+    assert park.fit(vm, wish={"host": other.pk}) == ["other"]
+    assert park.fit(vm, wish={"cluster": other.cluster_id}) == ["last"]
 
 
 def test_no_more_than_ten_candidates_are_looked_at_and_then_the_next(park):

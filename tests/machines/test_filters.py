@@ -211,6 +211,13 @@ def test_a_cluster_may_have_a_threshold_of_its_own(park, setting):
     assert park.fit(park.machine(disks=())) == ["wide"]
 
 
+@pytest.mark.parametrize(("setting", "fits"), [(CPU, ["h1"]), (MEMORY, [])])
+def test_the_threshold_of_one_is_not_that_of_the_other(park, setting, fits):
+    park.set(setting, "1", park.host("h1", cpu_mhz_used=7000).cluster)
+
+    assert park.fit(park.machine(disks=())) == fits
+
+
 def test_thresholds_can_be_switched_off(park):
     park.host("full", cpu_mhz_used=7000)
     vm = park.machine(disks=())

@@ -1,6 +1,7 @@
 """Looking for a host: pure, so that a dry run stops here. The query goes down an index of hosts by what is left of them
-and ends at the tenth that fits, however many there are. Where a few hosts are likelier to fit than all the emptier ones
-(those with the tags, those near storage with room) a handful of them is looked at first.
+and ends at the tenth that fits, however many there are; those with too little left are behind its end. Where a few hosts
+are likelier to fit than all the emptier ones (those with the tags, those near storage with room) a handful of them is
+looked at first.
 """
 
 import random
@@ -38,7 +39,9 @@ class Search:
         self.fits = Q(*(condition for condition in conditions if condition is not None))
 
     def candidates(self, tried: Collection[int] = ()) -> Found:
-        rest = self.fits & ~Q(pk__in=tried) if tried else self.fits
+        rest = self.fits & Q(room__gte=min(self.request.cpu_mhz, self.request.memory_mib))
+        if tried:
+            rest &= ~Q(pk__in=tried)
         for where, are_few in self._parts():
             if rows := list(ordered(of_zone(self.request).filter(where, rest), are_few)[:CANDIDATES]):
                 hosts, weights = weighers.order(rows, weighers.of_hosts(), self.request)
@@ -48,9 +51,10 @@ class Search:
     def _parts(self) -> Iterator[tuple[Q, bool]]:
         """Where to look, part by part, and whether it is only a few hosts; all together are the zone."""
         request = self.request
-        if request.last_host and not request.wish:
+        if request.last_host:
             yield Q(pk=request.last_host), True
-        few = narrowed(request) if self.planner.wide and not request.is_bound else None
+        is_wide = self.planner.wide and not (request.is_bound or request.wish)
+        few = narrowed(request) if is_wide else None
         for part in self.planner.parts(request):
             if few is not None:
                 yield part & few, True
