@@ -23,7 +23,7 @@ from apps.network.services import ranges
 from apps.offerings.models import NetworkOffering, ServiceOffering
 from apps.rbac.models import Role
 from apps.rbac.services import _rules
-from apps.storage.models import Volume
+from apps.storage.models import StoragePool, Volume
 from tests import factories
 
 
@@ -90,13 +90,19 @@ class Make:
         (host := Host(name=name, zone=self.zone(), memory_mib_capacity=memory_mib, hypervisor="Fake")).save()
         return host
 
+    def pool(self, name="s1", **kw):
+        """Of the whole zone, unless told otherwise."""
+        given = {"zone": self.zone(), "hypervisor": "Fake", "scope": "ZONE", **kw}
+        (pool := StoragePool(name=name, **given)).save()
+        return pool
+
     def offering(self, domain=None, **kw):
         (row := ServiceOffering(name="small", **kw)).save()
         row.domains.set([domain] if domain else [])
         return row
 
     def template(self, owner, **kw):
-        return admit(Template, owner, name="debian", **kw)
+        return admit(Template, owner, **{"name": "debian", "hypervisor": "Fake", **kw})
 
     def volume(self, owner, **kw):
         return admit(Volume, owner, **{"name": "vol", "size": 1 << 30, "zone": self.zone(), **kw})
@@ -124,8 +130,8 @@ class Make:
         return factories.rows()[label](self, owner)
 
     def vm(self, owner, **kw):
-        kw = {"zone": self.zone(), "offering": self.offering(), "template": self.template(owner), "name": "vm"} | kw
-        return admit(VirtualMachine, owner, **kw)
+        made = {"zone": self.zone(), "offering": self.offering(), "template": self.template(owner)}
+        return admit(VirtualMachine, owner, **{**made, "name": "vm", "hypervisor": "Fake", **kw})
 
 
 @pytest.fixture

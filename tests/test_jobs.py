@@ -5,9 +5,9 @@ import pytest
 from django.db import transaction
 
 from apps.core import dispatch, secret
-from apps.core.callers import USER, Access
+from apps.core.callers import USER, Access, Kind
 from apps.core.commands import REGISTRY, AsyncCommand, command
-from apps.core.errors import CloudError
+from apps.core.errors import CloudError, InsufficientCapacity
 from apps.core.refs import Ref
 from apps.core.wire import Map, Str
 from apps.events.models import Event
@@ -57,6 +57,8 @@ def probe():
                 raise ZeroDivisionError("secret path /etc")
             if mood == "flows":
                 return begin(FLOW, Nothing())
+            if mood == "is refused":
+                return begin(REFUSED, Nothing())
             if mood == "is asked":
                 assert (password, logins) == ("canary", [{"Key": "canary"}])
             return {"success": True}
@@ -115,6 +117,25 @@ def test_what_nobody_declared_is_530_and_tells_a_tenant_nothing(alice, volume):
         answer(jobid)
     assert error.value.code == 530
     assert not Claim.objects.exists()
+
+
+def refused(ctx):
+    raise InsufficientCapacity("host h1 is full", tenant="zone z1 is full")
+
+
+REFUSED = Flow("test.refused", Nothing, (Step(refused),), lambda ctx: None, lambda ctx: None)
+
+
+@pytest.mark.parametrize(("kind", "text"), [(Kind.TENANT, "zone z1 is full"), (Kind.ROOT, "host h1 is full")])
+def test_the_error_of_a_flow_is_told_in_the_words_of_the_caller(make, db, kind, text):
+    caller = make.caller("x", kind=kind)
+    jobid = submit(caller, make.volume(caller.account), "is refused")
+
+    runner.drain()
+
+    with pytest.raises(CloudError) as error:
+        answer(jobid)
+    assert (str(error.value), error.value.code) == (text, 533)
 
 
 def test_jobs_of_one_row_run_in_their_order_and_the_next_is_woken(alice, make, volume, monkeypatch):
