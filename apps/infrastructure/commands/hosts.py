@@ -3,7 +3,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from apps.core.callers import ROOT, Access, Kind
-from apps.core.commands import AsyncCommand, Command, command
+from apps.core.commands import NO_EVENT, AsyncCommand, Command, command
 from apps.core.errors import InvalidParameter
 from apps.core.lists import ListCommand
 from apps.core.refs import Ref, RefFilter
@@ -26,7 +26,7 @@ def pod_and_zone() -> dict[str, Ref]:
     }
 
 
-@command("addCluster", roles=ROOT, event="CLUSTER.CREATE", response=ClusterResponse)
+@command("addCluster", roles=ROOT, event=NO_EVENT, response=ClusterResponse)
 class AddCluster(Command):
     """Adds a cluster to a pod."""
 
@@ -43,7 +43,7 @@ class AddCluster(Command):
         return [hosts.create_cluster(**values)]
 
 
-@command("updateCluster", roles=ROOT, event="CLUSTER.EDIT", response=ClusterResponse)
+@command("updateCluster", roles=ROOT, event=NO_EVENT, response=ClusterResponse)
 class UpdateCluster(Command):
     """Changes a cluster."""
 
@@ -59,7 +59,7 @@ class UpdateCluster(Command):
         return hosts.update_cluster(cluster=cluster, **values)
 
 
-@command("deleteCluster", roles=ROOT, event="CLUSTER.DELETE", response=None)
+@command("deleteCluster", roles=ROOT, event=NO_EVENT, response=None)
 class DeleteCluster(Command):
     """Deletes a cluster that has no hosts and no storage."""
 
@@ -87,7 +87,7 @@ class ListClusters(WithCapacities):
     }
 
 
-@command("addHost", roles=ROOT, event="HOST.ADD", response=HostResponse)
+@command("addHost", roles=ROOT, event=NO_EVENT, response=HostResponse)
 class AddHost(Command):
     """Adds a host to a cluster, when it has said what it is."""
 
@@ -124,7 +124,7 @@ def host_ref() -> Ref:
     return Ref("infrastructure.Host", Access.OPERATE, source="host", required=True, help_text="the host")
 
 
-@command("updateHost", roles=ROOT, event="HOST.EDIT", response=HostResponse)
+@command("updateHost", roles=ROOT, event=NO_EVENT, response=HostResponse)
 class UpdateHost(Command):
     """Changes a host."""
 
@@ -138,7 +138,7 @@ class UpdateHost(Command):
         return hosts.update(host=host, **values)
 
 
-@command("deleteHost", roles=ROOT, event="HOST.DELETE", response=None)
+@command("deleteHost", roles=ROOT, event=NO_EVENT, response=None)
 class DeleteHost(Command):
     """Deletes a host that runs nothing."""
 
@@ -149,7 +149,7 @@ class DeleteHost(Command):
         hosts.delete(host=host, forced=forced)
 
 
-@command("updateHostPassword", roles=ROOT, event="HOST.EDIT", response=None)
+@command("updateHostPassword", roles=ROOT, event=NO_EVENT, response=None)
 class UpdateHostPassword(Command):
     """Keeps another user and password for a host, or for all of a cluster."""
 

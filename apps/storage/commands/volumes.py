@@ -39,6 +39,7 @@ class ListVolumes(OwnedListCommand):
 
     model = "storage.Volume"
     has_ids = True
+    tells_count = True
     keyword_in = ("name",)
     filters = {
         "name": "name",
