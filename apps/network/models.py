@@ -13,7 +13,7 @@ from apps.offerings.models import NetworkOffering
 
 
 class Network(OwnedResource):
-    """Isolated networks belong to an account; shared ones to a domain, or with ``is_public`` to everybody.
+    """Isolated networks belong to an account; shared ones are for a domain, or with ``is_public`` for everybody.
 
     ``generation`` counts the changes of the document that devices must match; see ``document.py``.
     """
@@ -26,7 +26,7 @@ class Network(OwnedResource):
         SHUTDOWN = "Shutdown"
         DESTROY = "Destroy"
 
-    reach: ClassVar[Reach] = Shared(shares="network.NetworkShare")
+    reach: ClassVar[Shared] = Shared(shares="network.NetworkShare", domain="domain", below="subdomain_access")
     counts = {"network": 1}
 
     name = models.CharField(max_length=255)
@@ -39,8 +39,8 @@ class Network(OwnedResource):
     traffic_type = models.CharField(max_length=16, default="Guest")
     acl_type = models.CharField(max_length=16, default="Account")
     is_public = models.BooleanField(default=False)
-    domain = models.ForeignKey(Domain, models.PROTECT, null=True, related_name="+")  # of a shared one
-    subdomain_access = models.BooleanField(default=False)
+    domain = models.ForeignKey(Domain, models.PROTECT, null=True, related_name="+")  # that a shared one is for
+    subdomain_access = models.BooleanField(default=False)  # and for the domains below it
     cidr = models.CharField(max_length=64, default="")
     gateway = models.GenericIPAddressField(null=True)
     vlan = models.CharField(max_length=64, default="")
