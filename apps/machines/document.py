@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
+
 from apps.machines.models import Nic
 
 
@@ -13,9 +15,13 @@ def dhcp(network: int) -> list[dict[str, Any]]:
     ]
 
 
-def is_busy(network: int) -> bool:
-    """Does a machine run, or begin to, in the network?"""
-    return Nic.all_tenants.filter(network=network, vm__state__in=("Running", "Starting", "Stopping")).exists()
+def busy() -> QuerySet:
+    """Keys of networks in which a machine runs, or begins to."""
+    return Nic.all_tenants.filter(vm__state__in=("Running", "Starting", "Stopping")).values("network")
+
+
+def used_by(network: Any, account: int) -> bool:
+    return Nic.all_tenants.filter(network=network, vm__owner=account).exists()
 
 
 def in_use(network: Any) -> str:

@@ -51,8 +51,11 @@ def update(*, zone: Zone, details: list[dict[str, str]] | None = None, **values:
     if values:
         _save_named(zone, update_fields=list(values))
     for entry in details or ():
-        kept = {"kind": "infrastructure.zone", "row_id": zone.pk, "name": entry.get("key", "")}
-        Detail.objects.update_or_create(**kept, defaults={"value": entry.get("value", "")})
+        which = Detail.objects.filter(kind="infrastructure.zone", row_id=zone.pk, name=entry.get("key", ""))
+        if not which.update(value=entry.get("value", "")):
+            Detail.objects.create(
+                kind="infrastructure.zone", row_id=zone.pk, name=entry.get("key", ""), value=entry.get("value", "")
+            )
     if state and state != zone.allocation_state:
         set_allocation(zone=zone, state=state)
     return zone
