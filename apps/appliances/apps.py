@@ -15,6 +15,7 @@ class Config(AppConfig):
         network.providers.answer(VirtualRouters())
         infrastructure.zone_enabled.answer(look_at)
         infrastructure.network_made.answer(elements.network_made)
+        infrastructure.provider_lacks.answer(elements.lacking)
         infrastructure.in_use.answer(places.in_use)
         infrastructure.stays.answer(places.stays)
         infrastructure.evacuate.answer(evacuate)

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from django.db.models import QuerySet
+
 from apps.core.errors import InvalidParameter
 from apps.core.ports import Port
-from apps.infrastructure.models import Host, PhysicalNetwork, Zone
+from apps.infrastructure.models import Host, PhysicalNetwork, ServiceProvider, Zone
 
 # A zone was enabled: its system machines should come up. Asked in the transaction that enables it.
 zone_enabled: Port[Callable[[Zone], object]] = Port("infrastructure.zone_enabled", many=True, optional=True)
@@ -15,6 +17,10 @@ vlans_changed: Port[Callable[[PhysicalNetwork, list[tuple[int, int]]], object]] 
 )
 # A physical network was made, with its providers.
 network_made: Port[Callable[[PhysicalNetwork], object]] = Port("infrastructure.network_made", many=True, optional=True)
+# What a provider still needs before it can serve: words for the caller, or nothing.
+provider_lacks: Port[Callable[[ServiceProvider], str]] = Port("infrastructure.provider_lacks", many=True, optional=True)
+# Keys of zones where an account has machines: a subquery.
+zones_of: Port[Callable[[Any], QuerySet]] = Port("infrastructure.zones_of", many=True, optional=True)
 # What still stands on a row and keeps it from being deleted: words for the caller, or nothing.
 in_use: Port[Callable[[Any], str]] = Port("infrastructure.in_use", many=True, optional=True)
 # What runs on a host and nobody moves away: words for the caller, or nothing.

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from apps.machines.models import Nic
+from apps.machines.models import Nic, VirtualMachine
 
 
 def dhcp(network: int) -> list[dict[str, Any]]:
@@ -26,3 +26,7 @@ def used_by(network: Any, account: int) -> bool:
 
 def in_use(network: Any) -> str:
     return "instances in it" if Nic.all_tenants.filter(network=network).exists() else ""
+
+
+def zones_of(account: Any) -> QuerySet:
+    return VirtualMachine.all_tenants.filter(VirtualMachine.named, owner=account).values("zone")

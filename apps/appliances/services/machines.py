@@ -7,7 +7,13 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid5
 
-from apps.core.errors import InsufficientAddresses, InvalidParameter, ResourceInUse, ResourceUnavailable
+from apps.core.errors import (
+    InsufficientAddresses,
+    InsufficientCapacity,
+    InvalidParameter,
+    ResourceInUse,
+    ResourceUnavailable,
+)
 from apps.core.ownership import admit, release
 from apps.core.retry import atomically
 from apps.hypervisors.base import MachineSpec, NicSpec
@@ -107,8 +113,8 @@ def bring_up(vm: VirtualMachine, prepare: Prepare) -> VirtualMachine:
 
 def _start(vm: VirtualMachine, prepare: Prepare) -> Host:
     refusing: list[int] = []
-    for _ in range(HOSTS):
-        host = placement.reserve(vm, refusing)
+    while len(refusing) < HOSTS:
+        host = _reserve(vm, refusing)
         try:
             driver_for(host).power.start(spec(vm, prepare(vm, host)), within=DEADLINE)
         except (Refused, InsufficientAddresses):
@@ -117,6 +123,15 @@ def _start(vm: VirtualMachine, prepare: Prepare) -> Host:
         else:
             return host
     raise ResourceUnavailable(f"{len(refusing)} hosts refused {vm.instance_name}")
+
+
+def _reserve(vm: VirtualMachine, refusing: list[int]) -> Host:
+    try:
+        return placement.reserve(vm, refusing)
+    except InsufficientCapacity as error:
+        if not refusing:
+            raise
+        raise ResourceUnavailable(f"no host takes {vm.instance_name}, {len(refusing)} refused it") from error
 
 
 def spec(vm: VirtualMachine, nics: tuple[NicSpec, ...]) -> MachineSpec:

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from ipaddress import IPv4Network
 from typing import Any
 
+from apps.accounts.models import Account
 from apps.core.answers import OwnedResponse, TagResponse
 from apps.core.responses import FULL, Batch, Computed, Field, Many, Response
 from apps.infrastructure.commands.responses import text
 from apps.network import ports
 from apps.offerings.commands.responses import services_of
+
+PROJECT = Account.Type.PROJECT
 
 
 def shown_owner(name: str, acl_type: str, in_project: bool) -> str:
@@ -77,6 +80,14 @@ class NetworkResponse(OwnedResponse):
     tags = Many(TagResponse, "row_id", by_kind=True)
 
 
+def if_account(name: str | None, kind: int | None) -> str | None:
+    return None if kind == PROJECT else name
+
+
+def if_project(name: str | None, kind: int | None) -> str | None:
+    return name if kind == PROJECT else None
+
+
 class VlanIpRangeResponse(Response):
     wire_name = "vlaniprange"
     model = "network.IpRange"
@@ -95,7 +106,9 @@ class VlanIpRangeResponse(Response):
     physicalnetworkid = Field("physical_network__uuid")
     podid = Field("pod__uuid")
     podname = Field("pod__name")
-    account = Field("owner__name")
+    account = Computed(("owner__name", "owner__type"), if_account)
+    project = Computed(("owner__name", "owner__type"), if_project)
+    projectid = Computed(("owner__uuid", "owner__type"), if_project)
     domainid = Computed(("owner__domain__uuid", "domain__uuid"), lambda a, b: a or b, type="string")
     domain = Computed(("owner__domain__name", "domain__name"), lambda a, b: a or b, type="string")
     domainpath = Computed(("owner__domain__wire_path", "domain__wire_path"), lambda a, b: a or b, type="string")

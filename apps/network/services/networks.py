@@ -9,7 +9,7 @@ from apps.core.retry import atomically
 from apps.core.settings import Setting
 from apps.domains.models import Domain
 from apps.infrastructure import addresses
-from apps.infrastructure.models import PhysicalNetwork, Zone
+from apps.infrastructure.models import PhysicalNetwork, ServiceProvider, Zone
 from apps.network import ports
 from apps.network.models import IpRange, Network
 from apps.network.services import addressing, devices, public, ranges, segments, sharing
@@ -33,13 +33,28 @@ def physical_network_of(zone: Zone, offering: NetworkOffering, wanted: PhysicalN
     if wanted is not None:
         if wanted.zone_id != zone.pk:
             raise InvalidParameter("physicalnetworkid: it is in another zone")
+        if wanted.state != "Enabled":
+            raise InvalidParameter(f"physicalnetworkid: physical network {wanted.name} is {wanted.state}")
+        _check_providers(offering, wanted)
         return wanted
     rows = PhysicalNetwork.all_tenants.filter(zone=zone, state="Enabled", traffic_types__kind="Guest").distinct()
     rows = rows.filter(network_tags=offering.tags).order_by("pk")
     found = rows.first()
     if found is None:
         raise InvalidParameter(f"zoneid: zone {zone.name} has no enabled physical network for guest traffic")
+    _check_providers(offering, found)
     return found
+
+
+def _check_providers(offering: NetworkOffering, carrier: PhysicalNetwork) -> None:
+    """Each service has a provider that an operator enabled on the physical network."""
+    rows = ServiceProvider.all_tenants.filter(physical_network=carrier, state="Enabled")
+    gives = dict(rows.values_list("name", "services"))
+    for service, givers in offering.services.items():
+        if not any(service in gives.get(name, ()) for name in givers):
+            raise InvalidParameter(
+                f"networkofferingid: {service} of offering {offering.name} has no enabled provider in this zone"
+            )
 
 
 def check_offering(offering: NetworkOffering, zone: Zone) -> None:
