@@ -28,7 +28,11 @@ class Named(Command):
     projectids = List(of=Uuid(), source="project_ids", help_text="projects by id")
 
     def named(
-        self, network: Network, names: list[str], account_ids: list[str], project_ids: list[str]
+        self,
+        network: Network,
+        names: Sequence[str] = (),
+        account_ids: Sequence[str] = (),
+        project_ids: Sequence[str] = (),
     ) -> list[Account]:
         if names and account_ids:
             raise InvalidParameter("accounts and accountids cannot be given together")
