@@ -13,12 +13,10 @@ P = Rule.Purpose
 @audit("rules: each is of a network, an address and a machine that live")
 def rules() -> Iterator[str]:
     living = Rule.all_tenants.exclude(state=Rule.State.REVOKE)
-    for column, word in (("network", "network"), ("address", "address"), ("vm", "instance")):
+    for column, words in (("network", "a network"), ("address", "an address"), ("vm", "an instance")):
         gone = living.exclude(**{column: None}).exclude(**{f"{column}__removed": None})
         for uuid in gone.values_list("uuid", flat=True):
-            yield (
-                f"rule {uuid} is about an {word} that is gone" if word != "network" else f"rule {uuid} is of no network"
-            )
+            yield f"rule {uuid} is of {words} that is gone"
     for uuid in living.exclude(address=None).exclude(address__network=F("network")).values_list("uuid", flat=True):
         yield f"rule {uuid} is of another network than its address"
     for uuid in living.exclude(opened_by=None).exclude(opened_by__removed=None).values_list("uuid", flat=True):
