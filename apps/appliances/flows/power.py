@@ -6,11 +6,10 @@ They hold the lock of the machine and, of a router, that of its network: nobody 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from apps.appliances.services import machines, routers, system
+from apps.appliances.services import machines, places, routers, system
 from apps.core.errors import ResourceInUse
 from apps.jobs.flows import Flow, Step
 from apps.machines.models import VirtualMachine
-from apps.machines.services import placement
 from apps.network.services import devices
 
 
@@ -78,7 +77,7 @@ def again(ctx: Power) -> None:
 def can_move(ctx: Power) -> None:
     """Nothing is taken down that has no other place."""
     vm = machine(ctx)
-    if vm.host and not placement.candidates(vm, [vm.host.pk]).exists():
+    if vm.host and not places.has_room_elsewhere(vm):
         raise ResourceInUse(f"no other host has room for {vm.instance_name}")
 
 

@@ -127,7 +127,7 @@ def _start(vm: VirtualMachine, prepare: Prepare) -> Host:
 
 def _reserve(vm: VirtualMachine, refusing: list[int]) -> Host:
     try:
-        return placement.reserve(vm, refusing)
+        return placement.reserve(vm, avoid=refusing)
     except InsufficientCapacity as error:
         if not refusing:
             raise
