@@ -116,7 +116,7 @@ class AddHost(Command):
         cluster = cluster or hosts.named_cluster(zone=zone, pod=pod, name=name, hypervisor=hypervisor)
         if cluster.hypervisor != hypervisor:
             raise InvalidParameter(f"hypervisor: the hosts of cluster {cluster.name} are {cluster.hypervisor}")
-        return [hosts.add(zone=zone, pod=pod, cluster=cluster, **values)]
+        return hosts.add(zone=zone, pod=pod, cluster=cluster, **values)
 
 
 def host_ref() -> Ref:

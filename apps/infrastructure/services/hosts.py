@@ -17,6 +17,7 @@ from apps.infrastructure.states import HOST
 
 HYPERVISORS = ("KVM", "VMware", "XenServer", "Hyperv", "BareMetal", "Ovm", "LXC", "Ovm3", "External", "Simulator")
 MIB = 1 << 20
+LARGEST = 10_000  # hosts of one call
 ANSWER_WITHIN = 30.0
 
 
@@ -94,28 +95,35 @@ def add(
     password: str = "",
     tags: list[str] | None = None,
     allocation_state: str = Allocation.ENABLED,
-) -> Host:
+) -> list[Host]:
+    """The host at the URL, or all of those that it stands for, in a few statements."""
     if pod.zone_id != zone.pk or cluster.pod_id != pod.pk:
         raise InvalidParameter("clusterid: zone, pod and cluster do not belong together")
+    if facts.hosts > LARGEST:
+        raise InvalidParameter(f"url: it stands for {facts.hosts} hosts; at most {LARGEST} are added by one call")
     hold(cluster)
-    host = Host(
-        zone=zone,
-        pod=pod,
-        cluster=cluster,
-        name=name_of(url),
-        hypervisor=cluster.hypervisor,
-        hypervisor_version=facts.version,
-        url=url,
-        username=username,
-        password=secret.seal(password) if password else "",
-        resource_state="Disabled" if allocation_state == Allocation.DISABLED else "Enabled",
-        status=Host.Status.UP,
-        last_pinged=timezone.now(),
-        **_size(facts, cluster),
-    )
-    host.save()
-    set_tags(host=host, tags=tags or [])
-    return host
+    name, sealed, now = name_of(url), secret.seal(password) if password else "", timezone.now()
+    rows = [
+        Host(
+            zone=zone,
+            pod=pod,
+            cluster=cluster,
+            name=name if facts.hosts == 1 else f"{name}-{number}",
+            hypervisor=cluster.hypervisor,
+            hypervisor_version=facts.version,
+            url=url,
+            username=username,
+            password=sealed,
+            resource_state="Disabled" if allocation_state == Allocation.DISABLED else "Enabled",
+            status=Host.Status.UP,
+            last_pinged=now,
+            **_size(facts, cluster),
+        )
+        for number in range(1, facts.hosts + 1)
+    ]
+    Host.including_removed.bulk_create(rows, batch_size=500)
+    HostTag.objects.bulk_create([HostTag(host=row, tag=tag) for row in rows for tag in sorted(set(tags or ()))])
+    return rows
 
 
 def _size(facts: HostFacts, cluster: Cluster) -> dict[str, int]:
@@ -130,10 +138,11 @@ def _size(facts: HostFacts, cluster: Cluster) -> dict[str, int]:
 
 
 def name_of(url: str) -> str:
-    """The host name of the URL; of simulated ones, which all have the same, the whole path."""
+    """The host name of the URL; of simulated ones, which all have the same, the whole path but for their size."""
     rest = url.partition("://")[2] or url
     name, _, path = rest.partition("/")
-    return (path.replace("/", "-") if name.startswith("sim") and path else name)[:255] or url[:255]
+    words = [word for word in path.split("/") if word and "=" not in word]
+    return ("-".join(words) if name.startswith("sim") and words else name)[:255] or url[:255]
 
 
 @atomically
