@@ -23,7 +23,9 @@ from apps.core.refs import ByLabel, Ref, wire_names
 from apps.core.responses import View
 from apps.events.models import Event
 from apps.infrastructure.models import Region
+from apps.infrastructure.states import HOST
 from apps.machines.states import VM
+from apps.network.states import NETWORK
 from apps.rbac.services import replace_rules
 from apps.storage.commands.responses import VolumeResponse
 from apps.storage.models import Volume
@@ -223,7 +225,7 @@ def test_a_reference_has_no_default_access():
         Ref("storage.Volume")
 
 
-@pytest.mark.parametrize(("section", "machine"), [("1.1", VM), ("1.2", VOLUME)])
+@pytest.mark.parametrize(("section", "machine"), [("1.1", VM), ("1.2", VOLUME), ("1.3", NETWORK), ("1.10", HOST)])
 def test_no_state_is_invented(section, machine):
     text = (REFERENCE / "state-machines.md").read_text().split(f"### {section} ")[1].split("\n### ")[0]
     real = {tuple(c.strip() for c in line.split("|")[1:4]) for line in text.splitlines() if line.startswith("| ")}

@@ -1,6 +1,6 @@
 from typing import Any
 
-from apps.appliances.commands.responses import RouterResponse, SystemMachineResponse
+from apps.appliances.commands.responses import ARCH, VERSION, RouterResponse, SystemMachineResponse
 from apps.appliances.flows.power import DESTROY, REBOOT, START, STOP, Power
 from apps.appliances.services import machines
 from apps.core.callers import DOMAIN, ROOT, Access, Kind
@@ -110,6 +110,12 @@ class ChangeServiceForRouter(Command):
         return machines.resize(vm=vm, offering=offering)
 
 
+def built_as(rows: Any, given: dict[str, Any]) -> Any:
+    """All machines of the system are built alike: a filter by that finds all or none."""
+    wanted = {"version": VERSION, "arch": ARCH}
+    return rows.none() if any(given.get(name, value) != value for name, value in wanted.items()) else rows
+
+
 @command("listRouters", roles=DOMAIN, response=RouterResponse)
 class ListRouters(OwnedListCommand):
     """Lists routers."""
@@ -126,10 +132,12 @@ class ListRouters(OwnedListCommand):
         "clusterid": RefFilter("infrastructure.Cluster", "host__cluster", allowed=ADMIN),
         "networkid": RefFilter("network.Network", "router__network"),
         "forvpc": Bool(help_text="routers of VPCs, or others"),
+        "version": Str(help_text="those with this version of their programs"),
+        "arch": Str(help_text="those of this architecture"),
     }
 
     def narrow(self, rows: Any, given: dict[str, Any]) -> Any:
-        return rows.none() if given.get("forvpc") else rows
+        return rows.none() if given.get("forvpc") else built_as(rows, given)
 
 
 @command("startSystemVm", roles=ROOT, event="SSVM.START", response=SystemMachineResponse, locks=("vm",))
@@ -186,9 +194,10 @@ class ListSystemVms(ListCommand):
         "podid": RefFilter("infrastructure.Pod", "pod"),
         "hostid": RefFilter("infrastructure.Host", "host"),
         "systemvmtype": Str(help_text="secondarystoragevm or consoleproxy"),
+        "arch": Str(help_text="those of this architecture"),
     }
 
     def narrow(self, rows: Any, given: dict[str, Any]) -> Any:
         if "systemvmtype" in given:
             rows = rows.filter(kind=SYSTEM_KINDS.get(given["systemvmtype"].lower(), ""))
-        return rows
+        return built_as(rows, given)

@@ -10,7 +10,7 @@ from apps.core.responses import FULL, Batch, Computed, Field, Response
 from apps.infrastructure.commands.responses import text
 from apps.network.models import PublicAddress
 
-VERSION = "4.23.0"
+VERSION, ARCH = "4.23.0", "x86_64"  # of the programs in machines of the system
 SYSTEM_TYPES = {"SecondaryStorageVm": "secondarystoragevm", "ConsoleProxy": "consoleproxy"}
 
 
@@ -43,7 +43,7 @@ class MachineResponse(Response):
     serviceofferingname = Field("offering__name")
     dns1 = text("zone__dns1")
     dns2 = text("zone__dns2")
-    arch = Computed((), lambda: "x86_64", type="string")
+    arch = Computed((), lambda: ARCH, type="string")
     version = Computed((), lambda: VERSION, type="string")
     hasannotations = Computed((), bool, type="boolean")
     linklocalnetmask = Computed((), lambda: "255.255.0.0", view=FULL, type="string")
@@ -113,6 +113,8 @@ class RouterResponse(OwnedResponse, MachineResponse):
     redundantstate = Computed((), lambda: "UNKNOWN", type="string")
     requiresupgrade = Computed((), bool, type="boolean")
     role = Computed((), lambda: "VIRTUAL_ROUTER", type="string")
+    ip6dns1 = text("zone__ip6_dns1")
+    ip6dns2 = text("zone__ip6_dns2")
     softwareversion = Computed((), lambda: VERSION, type="string")
 
 

@@ -109,9 +109,11 @@ def update_pod(*, pod: Pod, **values: Any) -> Pod:
 def _move_range(pod: Pod, wanted: list[str]) -> None:
     rows, keep = PodAddress.objects.filter(pod=pod), set(wanted)
     there = set(rows.values_list("ip", flat=True))
-    if any(ip not in keep for ip in rows.exclude(taken_by="").values_list("ip", flat=True)):
-        raise InvalidParameter("startip: an address that would go is in use by a system machine")
-    rows.filter(ip__in=there - keep).delete()
+    gone = sorted(there - keep)
+    for start in range(0, len(gone), 500):  # free ones first: one that is taken meanwhile is seen, and stays
+        rows.filter(ip__in=gone[start : start + 500], taken_by="").delete()
+        if rows.filter(ip__in=gone[start : start + 500]).exists():
+            raise InvalidParameter("startip: an address that would go is in use by a system machine")
     PodAddress.objects.bulk_create([PodAddress(pod=pod, ip=ip) for ip in wanted if ip not in there], batch_size=5000)
 
 
@@ -121,8 +123,8 @@ def delete_pod(*, pod: Pod) -> None:
     for model, word in ((Cluster, "clusters"), (Host, "hosts")):
         if model.all_tenants.filter(pod=pod).exists():
             raise InvalidParameter(f"id: pod {pod.name} still has {word}")
-    if PodAddress.objects.filter(pod=pod).exclude(taken_by="").exists():
-        raise InvalidParameter(f"id: addresses of pod {pod.name} are in use by system machines")
     ports.check_unused(pod)
-    PodAddress.objects.filter(pod=pod).delete()
+    PodAddress.objects.filter(pod=pod, taken_by="").delete()
+    if PodAddress.objects.filter(pod=pod).exists():
+        raise InvalidParameter(f"id: addresses of pod {pod.name} are in use by system machines")
     pod.mark_removed()

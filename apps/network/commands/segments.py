@@ -11,6 +11,7 @@ from apps.core.lists import ListCommand, MemoryListCommand
 from apps.core.refs import RefFilter
 from apps.core.responses import Computed, Field, Plain, Response
 from apps.core.wire import Bool, Long, Str
+from apps.network.commands.responses import if_account, if_project
 from apps.network.models import Segment
 
 
@@ -33,7 +34,9 @@ class GuestVlanResponse(Response):
     physicalnetworkid = Field("physical_network__uuid")
     physicalnetworkname = Field("physical_network__name")
     isdedicated = Computed((), bool, type="boolean")
-    account = Field("network__owner__name")
+    account = Computed(("network__owner__name", "network__owner__type"), if_account)
+    project = Computed(("network__owner__name", "network__owner__type"), if_project)
+    projectid = Computed(("network__owner__uuid", "network__owner__type"), if_project)
     domainid = Field("network__owner__domain__uuid")
     domain = Field("network__owner__domain__name")
     domainpath = Field("network__owner__domain__wire_path")
