@@ -22,7 +22,7 @@ from apps.core.wire import EMPTY, Bad, Field, Uuid
 
 REGISTRY: dict[str, "Spec"] = {}
 UNSET: Any = object()
-NO_EVENT = ""  # for event=: the original has no name for this change, and clients match on names
+NO_EVENT = ""  # of a change for which CloudStack has no event
 SECRET_WORDS = ("password", "secretkey", "privatekey", "accesskey")
 C = TypeVar("C", bound="type[Command]")
 

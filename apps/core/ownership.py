@@ -81,7 +81,7 @@ O = TypeVar("O", bound=OwnedResource)  # noqa: E741
 
 
 def owned_models() -> list[type[OwnedResource]]:
-    """One for each table: a proxy shows rows of another one, and they would be counted twice."""
+    """Each table once: a proxy has the rows of its table."""
     return [model for model in apps.get_models() if issubclass(model, OwnedResource) and not model._meta.proxy]
 
 

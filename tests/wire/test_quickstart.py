@@ -49,7 +49,8 @@ def test_a_machine_is_deployed_into_each_zone(cloud):
         offering=$(cs listServiceOfferings name='Small Instance' | pick serviceoffering.0.id)
         for name in Z1 B1; do
             zone=$(cs listZones name=$name | pick zone.0.id)
-            cs deployVirtualMachine zoneid=$zone templateid=$template serviceofferingid=$offering | pick virtualmachine.state
+            cs deployVirtualMachine zoneid=$zone templateid=$template serviceofferingid=$offering \\
+                | pick virtualmachine.state
         done
     """
 
