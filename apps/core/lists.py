@@ -35,6 +35,7 @@ class ListCommand(Command):
     taggable: ClassVar[bool] = False
     has_ids: ClassVar[bool] = False
     details_words: ClassVar[tuple[str, ...]] = ()
+    tells_count: ClassVar[bool] = False  # of those that the catalogue lets answer with the number of rows alone
 
     keyword = Str(help_text="List by keyword")
     page = Int(help_text="the page, from 1; with pagesize")
@@ -57,14 +58,17 @@ class ListCommand(Command):
         if cls.details_words:
             words = ", ".join(cls.details_words)
             added["details"] = List(help_text=f"comma separated list of the details to answer with: {words}")
+        if cls.tells_count:
+            added["retrieveonlyresourcecount"] = Bool(source="only_count", help_text="true: how many, and no rows")
         for name, field in added.items():
             if name not in vars(cls):
                 setattr(cls, name, field)
 
     def run(self, page: int | None = None, pagesize: int | None = None, keyword: str = "", **given: Any) -> Any:
         start, size = bounds(page, pagesize)
-        details = self.checked_details(given.pop("details", None))
-        keys, count = self.cut(self.rows(keyword, given), start, size)
+        details, only_count = self.checked_details(given.pop("details", None)), given.pop("only_count", False)
+        rows = self.rows(keyword, given)
+        keys, count = ([], counted(rows)) if only_count else self.cut(rows, start, size)
         if not count:
             return {}
         answer: dict[str, Any] = {"count": count}

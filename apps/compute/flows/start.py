@@ -83,7 +83,7 @@ def unprepare(ctx: Start) -> None:
 @atomically
 def _uncreated(volume: Volume) -> None:
     VOLUME.fire(volume, "OperationFailed")
-    volumes.leave_pool(volume)
+    pools.leave_pool(volume)
 
 
 def _disks(ctx: Start, states: tuple[str, ...]) -> list[Volume]:
