@@ -81,7 +81,8 @@ O = TypeVar("O", bound=OwnedResource)  # noqa: E741
 
 
 def owned_models() -> list[type[OwnedResource]]:
-    return [model for model in apps.get_models() if issubclass(model, OwnedResource)]
+    """One for each table: a proxy shows rows of another one, and they would be counted twice."""
+    return [model for model in apps.get_models() if issubclass(model, OwnedResource) and not model._meta.proxy]
 
 
 @atomically
