@@ -7,7 +7,7 @@ from django.db import transaction
 from apps.core import dispatch, secret
 from apps.core.callers import USER, Access
 from apps.core.commands import REGISTRY, AsyncCommand, command
-from apps.core.errors import CloudError
+from apps.core.errors import CloudError, InsufficientCapacity
 from apps.core.refs import Ref
 from apps.core.wire import Map, Str
 from apps.events.models import Event
@@ -35,6 +35,11 @@ def second(ctx):
     ORDER.append("second")
 
 
+def full(ctx):
+    raise InsufficientCapacity("host h1 is full", tenant="There is no room for this now.")
+
+
+FULL = Flow("test.full", Nothing, (Step(full),), lambda ctx: None, lambda ctx: None)
 FLOW = Flow("test.jobs", Nothing, (Step(first), Step(second, queue="storage")), lambda ctx: None, lambda ctx: None)
 
 
@@ -57,6 +62,8 @@ def probe():
                 raise ZeroDivisionError("secret path /etc")
             if mood == "flows":
                 return begin(FLOW, Nothing())
+            if mood == "finds no room":
+                return begin(FULL, Nothing())
             if mood == "is asked":
                 assert (password, logins) == ("canary", [{"Key": "canary"}])
             return {"success": True}
@@ -283,3 +290,14 @@ def test_a_worker_goes_on_with_the_steps_of_the_queues_that_it_serves(
     assert (ORDER[1:], len(sent)) == (["first", "second"][:done], messages)
     runner.drain()
     assert answer(jobid) == {"success": True}
+
+
+@pytest.mark.parametrize(("who", "text"), [("alice", "There is no room for this now."), ("root", "host h1 is full")])
+def test_a_flow_says_to_each_role_in_its_own_words_why_it_failed(make, alice, volume, who, text):
+    caller = alice if who == "alice" else make.root()
+    jobid = submit(caller, volume, "finds no room")
+
+    runner.drain()
+
+    told = dispatch.call(caller, "queryAsyncJobResult", jobid=jobid)
+    assert told["jobresult"] == {"errorcode": 533, "errortext": text}

@@ -146,6 +146,11 @@ def join(children: dict[str, int], flow: Flow[X], ctx: X, *, key: str) -> None:
     if run.phase in FlowRun.LIVE:
         raise Wait(30, child=run.pk)
     if run.phase == FlowRun.Phase.FAILED:
-        error = CloudError(run.error)
-        error.code = run.error_code
-        raise error
+        raise error_of(run)
+
+
+def error_of(run: FlowRun) -> CloudError:
+    """What went wrong, as it was said: to a root administrator, and to a tenant."""
+    error = CloudError(run.error, tenant=run.tenant_error)
+    error.code = run.error_code
+    return error
