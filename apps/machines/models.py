@@ -38,6 +38,7 @@ class VirtualMachine(OwnedResource):
         CONSOLE_PROXY = "ConsoleProxy"
 
     counts = {"user_vm": 1, "cpu": "cpus", "memory": "memory_mib"}
+    tag_types = {"UserVm": Q()}
     # The label stands for machines of users: no user command reaches a router. Commands about those name a proxy model.
     named = Q(kind=Kind.USER)
 

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Q
 
 from apps.core.ownership import OwnedResource
 from apps.core.reach import Infrastructure, Reach, Shared
@@ -28,6 +29,7 @@ class Network(OwnedResource):
 
     reach: ClassVar[Reach] = Shared(shares="network.NetworkShare")
     counts = {"network": 1}
+    tag_types = {"Network": Q()}
 
     name = models.CharField(max_length=255)
     display_text = models.CharField(max_length=255, default="")
@@ -117,6 +119,7 @@ class PublicAddress(OwnedResource):
     """A public address that an account holds; the pool of all is RangeAddress."""
 
     counts = {"public_ip": 1}
+    tag_types = {"PublicIpAddress": Q()}
 
     address = models.OneToOneField(
         RangeAddress, models.PROTECT, null=True, related_name="held_by"
