@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from apps.compute.services import instances, orders, passwords, power
+from apps.core import ports
 from apps.core.errors import InvalidParameter
 from apps.core.retry import atomically
 from apps.images.models import Template
@@ -24,7 +26,9 @@ def restore(*, vm: VirtualMachine, template: Template | None, root_size: int | N
         raise InvalidParameter(f"virtualmachineid: instance {vm.uuid} is {vm.state}")
     source = orders.check_template(template or vm.template, vm.zone)
     _check_kind(vm, source)
-    size = _size(source, _root(vm).volume, root_size)
+    old = _root(vm).volume
+    size = _size(source, old, root_size)
+    _check_limits(vm, size - old.size)
     was_running = vm.state == S.RUNNING
     power.stop(vm=vm)
     return _swap(vm, source, size, and_start=was_running)
@@ -55,6 +59,15 @@ def _size(source: Template, old: Volume, root_size: int | None) -> int:
         least = -(-source.size_bytes // sizes.GIB)
         raise InvalidParameter(f"rootdisksize: template {source.name} needs {least} GiB or more")
     return size
+
+
+@atomically
+def _check_limits(vm: VirtualMachine, more: int) -> None:
+    """Asked for and given back: a machine is not stopped for a disk that its owner may not have."""
+    if more > 0:
+        with transaction.atomic():
+            ports.limits.one().take(vm.owner, {"primary_storage": more})
+            transaction.set_rollback(True)
 
 
 @atomically
