@@ -34,7 +34,9 @@ class DeployVirtualMachine(CreateCommand):
     copyimagetags = Bool(source="copies_tags", help_text="tag it as its template is")
     displayvm = Bool(source="is_displayed", allowed=ROOT, help_text="shown to its owner; true if absent")
     details = Map(style="merged", source="given_details", help_text="free details; cpuNumber, cpuSpeed and memory too")
-    userdata = Str(source="user_data", length=1048576, help_text="base64; the instance reads it at its first start")
+    userdata = Str(
+        source="user_data", secret=True, length=1048576, help_text="base64; the instance reads it at its first start"
+    )
     password = Str(secret=True, help_text="for templates that take one; made up if absent")
     keypair = Str(source="key_name", help_text="name of an SSH key pair")
     keypairs = List(source="key_names", help_text="names of SSH key pairs")

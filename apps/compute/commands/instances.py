@@ -133,7 +133,7 @@ class UpdateVirtualMachine(Command):
     isdynamicallyscalable = Bool(source="is_dynamically_scalable", help_text="may be given more while it runs")
     deleteprotection = Bool(source="delete_protection", help_text="refuse to destroy it")
     ostypeid = Ref("images.OsType", Access.USE, source="os_type", help_text="the guest system")
-    userdata = Str(source="user_data", length=1048576, help_text="base64")
+    userdata = Str(source="user_data", secret=True, length=1048576, help_text="base64")
     details = Map(style="entry0", source="given_details", help_text="replace the free details")
     securitygroupids = List(
         of=Ref("firewall.SecurityGroup", Access.USE), source="security_groups", help_text="the groups, while it is down"
@@ -250,7 +250,7 @@ class ResetUserDataForVirtualMachine(Command):
     """Gives a stopped instance other user data."""
 
     id = machine()
-    userdata = Str(source="user_data", length=1048576, default="", help_text="base64; none if absent")
+    userdata = Str(source="user_data", secret=True, length=1048576, default="", help_text="base64; none if absent")
 
     def run(self, vm: VirtualMachine, user_data: str) -> VirtualMachine:
         return changes.reset_user_data(vm=vm, user_data=user_data)
