@@ -12,7 +12,7 @@ from apps.core.ownership import admit
 from apps.domains import services as domains
 from apps.domains.models import Domain
 from apps.hypervisors import fake
-from apps.images.models import Template
+from apps.images.models import Template, TemplateCopy
 from apps.infrastructure import drivers
 from apps.infrastructure.models import Host, Zone
 from apps.jobs import runner, wake
@@ -102,7 +102,10 @@ class Make:
         return row
 
     def template(self, owner, **kw):
-        return admit(Template, owner, **{"name": "debian", "hypervisor": "Fake", **kw})
+        """Ready in the zone."""
+        row = admit(Template, owner, **{"name": "debian", "hypervisor": "Fake", **kw})
+        TemplateCopy(template=row, zone=self.zone(), state=TemplateCopy.State.READY).save()
+        return row
 
     def volume(self, owner, **kw):
         return admit(Volume, owner, **{"name": "vol", "size": 1 << 30, "zone": self.zone(), **kw})
