@@ -200,7 +200,7 @@ class List(Field, serializers.ListField):
         try:
             return self.of.parse(piece, caller)
         except Bad as bad:  # the text names the piece, not the whole list
-            raise Bad(bad.why.replace("{value}", piece.replace("{", "{{").replace("}", "}}"))) from None
+            raise Bad(bad.why.replace("{value}", escaped(piece))) from None
 
 
 class Map(Field, serializers.DictField):
@@ -229,11 +229,17 @@ class Map(Field, serializers.DictField):
         return {key: value for record in records for key, value in record.items()}
 
 
-def canonical_uuid(text: str) -> str:
+def escaped(piece: str) -> str:
+    """As a part of a text that is formatted once more."""
+    return piece.replace("{", "{{").replace("}", "}}")
+
+
+def canonical_uuid(text: str, piece: str = "") -> str:
+    """``piece`` names the one of a list in the text of the error."""
     try:
         return str(UUID(text))
     except ValueError:
-        raise Bad(UNKNOWN) from None
+        raise Bad(UNKNOWN.replace("{value}", escaped(piece)) if piece else UNKNOWN) from None
 
 
 NO_VALUE = "Unable to execute API command {command} due to invalid value {value} for parameter {name}"
