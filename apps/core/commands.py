@@ -43,6 +43,11 @@ class Command:
         """What a synchronous command must ask the outside, before its transaction begins: more values for ``run``."""
         return {}
 
+    @classmethod
+    def event_text(cls, values: Mapping[str, Any]) -> str:
+        """What its event says beside the name of the command and the row: of a setting, from what to what."""
+        return ""
+
     def secrets(self, row: Any) -> dict[str, str]:
         """What only this answer tells about its row, and no list: a generated password. A job keeps it sealed."""
         return {}

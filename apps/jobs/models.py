@@ -46,6 +46,7 @@ class Job(Leased):
     row_id = models.BigIntegerField(null=True)
     result = models.TextField(default="")  # JSON as it goes out
     result_code = models.IntegerField(default=0)
+    event = models.UUIDField(null=True)  # the first of its chain
     creates = models.BooleanField(default=False)  # the row is its own: a failed job gives it its failure state
     progress = models.PositiveSmallIntegerField(default=0)  # percent
     progress_text = models.CharField(max_length=255, default="")
