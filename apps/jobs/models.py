@@ -9,6 +9,7 @@ from django.db import models
 from django.utils import timezone
 
 from apps.core import secret
+from apps.core.reach import Owned, Reach
 
 
 class Leased(models.Model):
@@ -34,6 +35,13 @@ class Job(Leased):
 
     LIVE = (Status.QUEUED, Status.RUNNING)
     SEALED = "sealed:"  # before a result that tells a secret
+    reach: ClassVar[Reach] = Owned(owner="account_id", path="account__domain__path")
+    named: ClassVar[models.Q] = models.Q()
+
+    objects = models.Manager()
+    # What parameters and lists ask.
+    all_tenants = models.Manager()
+    including_removed = models.Manager()
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True)
     account = models.ForeignKey("accounts.Account", models.PROTECT, related_name="+")
@@ -65,9 +73,13 @@ class Job(Leased):
 
     @property
     def answer(self) -> Any:
-        """What the result says, unsealed."""
-        sealed = self.result.startswith(self.SEALED)
-        return orjson.loads(secret.unseal(self.result.removeprefix(self.SEALED)) if sealed else self.result)
+        return result_of(self.result)
+
+
+def result_of(stored: str) -> Any:
+    """What a result says, unsealed."""
+    sealed = stored.startswith(Job.SEALED)
+    return orjson.loads(secret.unseal(stored.removeprefix(Job.SEALED)) if sealed else stored)
 
 
 class Lock(models.Model):

@@ -17,7 +17,6 @@ from apps.events.kinds import event_types
 from apps.events.models import Event, UsageEvent, uuid7
 from apps.events.services import EVENT_DELAY
 from apps.jobs import runner
-from apps.storage.models import Volume
 from tests.conftest import unknown
 from tests.factories.events import event
 
@@ -423,4 +422,3 @@ def test_ids_follow_the_clock():
 
     assert early < late
     assert (late.version, late.variant) == (7, uuid.RFC_4122)
-    assert Volume.all_tenants is not None
