@@ -38,7 +38,7 @@ class Job(Leased):
     reach: ClassVar[Reach] = Owned(owner="account_id", path="account__domain__path")
     named: ClassVar[models.Q] = models.Q()
 
-    objects = models.Manager()
+    objects: ClassVar[models.Manager[Any]] = models.Manager()
     # What parameters and lists ask.
     all_tenants = models.Manager()
     including_removed = models.Manager()
