@@ -14,11 +14,11 @@ from rest_framework.fields import empty
 
 import apps
 from apps.core.callers import Caller, Kind
-from apps.core.errors import InvalidParameter, ParserRefused
+from apps.core.errors import InvalidParameter, NoSuchRow, ParserRefused
 from apps.core.mapping import grouped
 from apps.core.refs import ByLabel
 from apps.core.responses import Response
-from apps.core.wire import EMPTY, Bad, Field, Uuid
+from apps.core.wire import EMPTY, NOBODY, Bad, Field, Uuid
 
 REGISTRY: dict[str, "Spec"] = {}
 UNSET: Any = object()
@@ -139,7 +139,7 @@ class Spec:
         try:
             return field.read(name, given, caller)
         except Bad as bad:
-            kind = InvalidParameter if bad.why == EMPTY else ParserRefused
+            kind = InvalidParameter if bad.why == EMPTY else NoSuchRow if NOBODY in bad.why else ParserRefused
             text = bad.why.format(command=self.short_name, name=name, value=given.get(name))
             raise kind(text) from None
 

@@ -1,18 +1,23 @@
 """What a caller can see go wrong. One class per wire code; say which and why in the text."""
 
+from collections.abc import Mapping
+
+NONE: Mapping[str, object] = {}
+
 
 class CloudError(Exception):
     """Base of every error that a caller may see.
 
     ``tenant`` is what callers other than root administrators read, where the text speaks of the infrastructure.
+    ``uuids`` are the rows that it names, by what they are: "domainId".
     """
 
     code = 530  # the HTTP status
     cs_code = 4250  # CloudStack's "cserrorcode"
 
-    def __init__(self, text: str = "", *, tenant: str = ""):
+    def __init__(self, text: str = "", *, tenant: str = "", uuids: Mapping[str, object] = NONE):
         super().__init__(text)
-        self.tenant = tenant
+        self.tenant, self.uuids = tenant, uuids
 
 
 class BadRequest(CloudError):
@@ -45,6 +50,10 @@ class ParserRefused(InvalidParameter):
     """A parameter that did not parse. The texts are the wire's, and only the kernel says them."""
 
     cs_code = 9999
+
+
+class NoSuchRow(ParserRefused):
+    """An id that nobody knows, or that is none."""
 
 
 class UnsupportedAction(CloudError):
