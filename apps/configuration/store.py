@@ -1,13 +1,17 @@
 """Answers ``core.settings``. Every process keeps all stored values for a second: settings are read on hot paths."""
 
+import logging
 import time
 from typing import Any, NamedTuple
+
+from django.db import DatabaseError
 
 from apps.configuration.models import Value
 from apps.configuration.places import GLOBALLY, Place, places_of
 from apps.core import secret
 from apps.core.retry import atomically
 
+log = logging.getLogger(__name__)
 KEPT_FOR = 1.0  # seconds
 
 
@@ -55,8 +59,11 @@ class Store:
     def _refresh(self) -> None:
         if time.monotonic() < self._until:
             return
-        rows = Value.objects.values_list("name", "kind", "row_id", "value", "updated", "updated_by")
-        self._values = {row[:3]: Stored(*row[3:]) for row in rows}
+        try:
+            rows = Value.objects.values_list("name", "kind", "row_id", "value", "updated", "updated_by")
+            self._values = {row[:3]: Stored(*row[3:]) for row in rows}
+        except DatabaseError as error:  # an answer that says so has settings too; it goes on with what was known
+            log.warning("settings cannot be read, going on with those of before: %s", error)
         self._until = time.monotonic() + KEPT_FOR
 
 

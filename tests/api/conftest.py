@@ -10,6 +10,11 @@ from tests.api.client import Wire
 SECRET = "secret-of-a-key-0123456789"  # noqa: S105
 
 
+@pytest.fixture(autouse=True)
+def quick_passwords(settings):
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def wire(db):
     """Nobody."""

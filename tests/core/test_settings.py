@@ -1,4 +1,5 @@
 import pytest
+from django.db import OperationalError
 
 from apps.configuration.models import Value
 from apps.configuration.store import STORE
@@ -35,3 +36,17 @@ def test_a_value_of_another_type_or_below_the_minimum_is_refused(delay, text):
 def test_a_name_is_declared_once(delay):
     with pytest.raises(TypeError):
         Setting("test.delay", 1, help_text="again")
+
+
+def test_a_database_that_is_gone_leaves_what_was_known(delay, monkeypatch):
+    STORE.store("test.delay", "30")
+    assert delay.value() == 30
+
+    def fail(*names):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(Value.objects, "values_list", fail)
+    STORE.forget()
+    monkeypatch.setattr(STORE, "_until", 0.0)
+
+    assert delay.value() == 30
