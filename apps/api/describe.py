@@ -69,7 +69,7 @@ def since(spec: Spec, name: str, field: Parameter) -> str:
 def answered(spec: Spec) -> tuple[Answered, ...]:
     if spec.response is None:
         return tuple(Answered(*each) for each in OF_SUCCESS)
-    rows = fields_of(spec.response)
+    rows = fields_of(spec.response)  # type: ignore[arg-type]  # a class is hashable
     if issubclass(spec.response, Plain):
         return rows
     names = {each.name for each in rows}
@@ -85,7 +85,8 @@ def fields_of(response: type[Response]) -> tuple[Answered, ...]:
         if isinstance(part, Batch):
             found += [Answered(each, kind, part.help_text) for each, kind in part.fields.items()]
         elif isinstance(part, Many):
-            found.append(Answered(name, "list", part.help_text, fields_of(part.response)))
+            inner = fields_of(part.response)  # type: ignore[arg-type]
+            found.append(Answered(name, "list", part.help_text, inner))
         elif isinstance(part, Field | Computed):
             found.append(Answered(name, wire_type(response, part, name), part.help_text))
     return tuple(found)

@@ -4,6 +4,8 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -33,17 +35,26 @@ REFUSED = {"PATCH": 501, "TRACE": 403}
 READING = re.compile(r"(get|list|query|find)\w+", re.ASCII)
 
 
-def endpoint(request: HttpRequest, rest: str = "") -> HttpResponse:
-    """One call, whatever it is."""
-    begun, said_id = time.perf_counter(), request.headers.get("X-Request-Id", "")
-    token = request_id.set(said_id if 8 <= len(said_id) <= 36 and said_id.isascii() else str(uuid.uuid4()))
+@contextmanager
+def named(request: HttpRequest) -> Iterator[str]:
+    """While it is worked on, log lines and what it begins name this request: by the number that a proxy gave it."""
+    said = request.headers.get("X-Request-Id", "")
+    number = said if 8 <= len(said) <= 36 and said.isascii() and said.isprintable() else str(uuid.uuid4())
+    token = request_id.set(number)
     try:
-        response = _answered(request)
-        response["X-Request-Id"] = request_id.get()
-        count(getattr(response, "command", ""), response.status_code, time.perf_counter() - begun)
-        return response
+        yield number
     finally:
         request_id.reset(token)
+
+
+def endpoint(request: HttpRequest, rest: str = "") -> HttpResponse:
+    """One call, whatever it is."""
+    with named(request) as number:
+        begun = time.perf_counter()
+        response = _answered(request)
+        response["X-Request-Id"] = number
+        count(getattr(response, "command", ""), response.status_code, time.perf_counter() - begun)
+        return response
 
 
 def _answered(request: HttpRequest) -> HttpResponse:

@@ -35,6 +35,11 @@ class MethodNotAllowed(CloudError):
 class RateLimited(CloudError):
     code, cs_code = 429, 4545
 
+    def __init__(self, text: str = "", *, retry_in: int = 1):
+        """``retry_in`` seconds there is room again."""
+        super().__init__(text)
+        self.retry_in = retry_in
+
 
 class MalformedParameter(CloudError):
     code, cs_code = 430, 9999

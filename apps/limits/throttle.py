@@ -39,7 +39,8 @@ def check(caller: Caller) -> None:
     window = count(caller.account)
     if window.issued > MOST.value():
         raise RateLimited(
-            f"The given user has reached his/her account api limit, please retry after {window.ends_in} ms."
+            f"The given user has reached his/her account api limit, please retry after {window.ends_in} ms.",
+            retry_in=-(-window.ends_in // 1000),
         )
 
 
