@@ -1,7 +1,7 @@
 """Lists: declare model, response, filters and keyword columns; scope, paging, count and details are the kernel's."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha1
 from typing import Any, ClassVar
 
@@ -10,6 +10,7 @@ from django.core.cache import cache
 from django.db.models import Q, QuerySet
 
 from apps.core import scope
+from apps.core.callers import Caller
 from apps.core.commands import Command
 from apps.core.errors import InvalidParameter, ParserRefused
 from apps.core.models import Tag
@@ -22,6 +23,13 @@ PAGE_SIZE = Setting("default.page.size", 500, help_text="Rows of a page when non
 SCOPE = ("listall", "isrecursive", "domainid", "account", "projectid")
 DEAR_COUNT, KEPT_FOR = 10_000, 5  # a count above this is kept for so many seconds
 SHARE = 20  # and at least so many times as long as it took: counting is never more than a twentieth of the time
+
+
+class Page(Int):
+    """An empty one is given all the same: the first."""
+
+    def read(self, name: str, given: Mapping[str, Any], caller: Caller) -> Any:
+        return 1 if given.get(name) == "" else super().read(name, given, caller)
 
 
 class ListCommand(Command):
@@ -39,7 +47,7 @@ class ListCommand(Command):
     details_words: ClassVar[tuple[str, ...]] = ()
 
     keyword = Str(help_text="List by keyword")
-    page = Int(help_text="the page, from 1; with pagesize")
+    page = Page(help_text="the page, from 1; with pagesize")
     pagesize = Int(help_text="the rows of a page, with page; -1 for all")
 
     def __init_subclass__(cls, **kwargs: Any):
@@ -155,7 +163,7 @@ class MemoryListCommand(Command):
     changes = False
 
     keyword = Str(help_text="List by keyword")
-    page = Int(help_text="ignored: the list is short")
+    page = Page(help_text="ignored: the list is short")
     pagesize = Int(help_text="ignored: the list is short")
 
     def run(self, page: int | None = None, pagesize: int | None = None, **given: Any) -> Any:

@@ -8,7 +8,7 @@ from apps.configuration.store import STORE
 from apps.core.callers import DOMAIN, ROOT, Access, Caller
 from apps.core.commands import Command, command
 from apps.core.errors import InvalidParameter
-from apps.core.lists import MemoryListCommand, bounds
+from apps.core.lists import MemoryListCommand, Page, bounds
 from apps.core.refs import Ref
 from apps.core.responses import Plain, wire_date
 from apps.core.wire import Int, Str
@@ -98,7 +98,7 @@ class ListConfigurations(Command):
     clusterid = RootRef("infrastructure.Cluster", Access.OPERATE, help_text="values that hold for this cluster")
     storageid = RootRef("storage.StoragePool", Access.OPERATE, help_text="values that hold for this storage pool")
     imagestoreuuid = RootRef("images.ImageStore", Access.OPERATE, help_text="values that hold for this image store")
-    page = Int(help_text="the page, from 1; with pagesize")
+    page = Page(help_text="the page, from 1; with pagesize")
     pagesize = Int(help_text="the rows of a page, with page; -1 for all")
 
     def run(self, page: int | None = None, pagesize: int | None = None, **given: Any) -> dict[str, Any]:
