@@ -18,7 +18,7 @@ from apps.core.errors import InvalidParameter, NoSuchRow, ParserRefused
 from apps.core.mapping import grouped
 from apps.core.refs import ByLabel
 from apps.core.responses import Response
-from apps.core.wire import EMPTY, NOBODY, Bad, Field, Uuid
+from apps.core.wire import EMPTY, MISSING, NOBODY, Bad, Field, Uuid
 
 REGISTRY: dict[str, "Spec"] = {}
 UNSET: Any = object()
@@ -132,7 +132,7 @@ class Spec:
             if value is not empty:
                 values[field.source or name] = value
             elif field.required:
-                raise ParserRefused(f"Unable to execute API command {self.short_name} due to missing parameter {name}")
+                raise ParserRefused(MISSING.format(command=self.short_name, name=name))
         return values
 
     def _read(self, name: str, field: Field, given: Mapping[str, Any], caller: Caller) -> Any:

@@ -15,9 +15,9 @@ from apps.core.commands import Command
 from apps.core.errors import InvalidParameter, ParserRefused
 from apps.core.models import Tag
 from apps.core.ownership import OwnedResource
-from apps.core.refs import RefFilter
+from apps.core.refs import Known, RefFilter
 from apps.core.settings import Setting
-from apps.core.wire import Bool, Field, Int, List, Map, Str, Uuid
+from apps.core.wire import Bool, Field, Int, List, Map, Str
 
 PAGE_SIZE = Setting("default.page.size", 500, help_text="Rows of a page when none is asked for, and at most.")
 SCOPE = ("listall", "isrecursive", "domainid", "account", "projectid")
@@ -145,9 +145,11 @@ class OwnedListCommand(ListCommand):
 
     listall = Bool(help_text="all that the caller may see, not only its own")
     isrecursive = Bool(help_text="with domainid: and all domains below")
-    domainid = Uuid(help_text="list those of this domain")
+    domainid = Known("domains.Domain", help_text="list those of this domain")
     account = Str(help_text="list those of this account, in domainid")
-    projectid = Uuid(minus_one=True, help_text="list those of this project; -1 for all the caller's projects")
+    projectid = Known(
+        "accounts.Account", minus_one=True, help_text="list those of this project; -1 for all the caller's projects"
+    )
 
     def visible(self, given: dict[str, Any]) -> QuerySet:
         model: type[OwnedResource] = apps.get_model(self.model)

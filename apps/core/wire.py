@@ -264,6 +264,7 @@ NO_DATE = (
     "Unable to parse date {value} for command {command}, please pass dates in the format mentioned in the api "
     "documentation"
 )
+MISSING = "Unable to execute API command {command} due to missing parameter {name}"
 EMPTY = "Invalid value provided for API arg: {name}"
 INVALID = "Unable to execute API command {command} due to invalid value. "
 NOBODY = "or entity does not exist"

@@ -9,6 +9,7 @@ from apps.core.callers import ROOT, USER
 from apps.core.commands import REGISTRY, Command, command
 from apps.core.errors import CloudError, InvalidParameter, MalformedParameter, NoSuchRow, ParserRefused
 from apps.core.mapping import check_text, flatten
+from apps.core.refs import Compound, Known
 
 
 @pytest.fixture
@@ -197,3 +198,24 @@ def test_an_unknown_or_integer_id_has_its_own_text(api, running, text):
         f"{text} due to incorrect long value format, or entity does not exist or due to incorrect parameter "
         "annotation for the field in api cmd class."
     )
+
+
+def test_what_is_wrong_with_a_compound_is_said_of_its_part(read, make):
+    class Both(Compound):
+        parts = {"a": wire.Int(required=True, help_text="a"), "b": Known("domains.Domain", help_text="b")}
+
+        def read(self, name, given, caller):
+            return self.given_parts(given, caller)
+
+    nobody = "12345678-1234-4234-8234-123456789012"
+    for given, text in (
+        ({}, "due to missing parameter a"),
+        ({"a": "{x}"}, "due to invalid value {x} for parameter a"),
+        ({"a": "1", "b": "x"}, "Invalid parameter b value=x due to"),
+        ({"a": "1", "b": nobody}, f"Invalid parameter b value={nobody} due to"),
+    ):
+        with pytest.raises(InvalidParameter) as error:
+            read(Both(), given)
+        assert text in str(error.value)
+    domain = make.domain()
+    assert read(Both(), {"a": "1", "b": str(domain.uuid).upper()}) == {"a": 1, "b": str(domain.uuid)}
