@@ -87,7 +87,10 @@ def test_an_entry_has_everything_whoever_asks(make, probe):
         "isasync": False,
         "httprequesttype": "POST",
     }
-    related = ",".join(sorted(n for n, s in REGISTRY.items() if s.response and s.response.model == "storage.Volume"))
+
+    def related(model):
+        return ",".join(sorted(n for n, s in REGISTRY.items() if s.response and s.response.model == model))
+
     one = {"type": "string", "length": 255, "required": False}
     assert found["params"] == [
         {
@@ -96,11 +99,23 @@ def test_an_entry_has_everything_whoever_asks(make, probe):
             "type": "uuid",
             "length": 255,
             "required": True,
-            "related": related,
+            "related": related("storage.Volume"),
         },
         {"name": "account", "description": "owner, with domainid", **one},
-        {"name": "domainid", "description": "domain of the owner", **one, "type": "uuid"},
-        {"name": "projectid", "description": "project that owns", **one, "type": "uuid"},
+        {
+            "name": "domainid",
+            "description": "domain of the owner",
+            **one,
+            "type": "uuid",
+            "related": related("domains.Domain"),
+        },
+        {
+            "name": "projectid",
+            "description": "project that owns",
+            **one,
+            "type": "uuid",
+            "related": related("accounts.Account"),
+        },
         {"name": "size", "description": "a size", **one, "type": "integer", "since": "4.20"},
         {"name": "tags", "description": "tags", **one, "type": "map"},
         {"name": "force", "description": "for administrators", **one, "type": "boolean"},

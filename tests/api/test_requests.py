@@ -248,6 +248,13 @@ def test_what_fails_before_anybody_is_known_is_530_too(alice, monkeypatch):
     assert "secret" not in answer.content.decode()
 
 
+def test_mistakes_of_callers_are_no_errors_in_the_log(alice, wire, caplog):
+    wire.get("listEvents")
+    alice.get("listEvents", account="bob", domainid=alice.user.account.domain.parent.uuid)
+
+    assert caplog.records == []
+
+
 def test_the_health_and_the_figures_are_for_everybody():
     http = Wire().http
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from apps.api.metrics import count
 from apps.api.packing import packed
 from apps.api.rest import bodies, entrance, paths, problems
-from apps.api.views import HEADERS, named
+from apps.api.views import HEADERS, named, told
 from apps.core.callers import Caller
 from apps.core.commands import REGISTRY, Spec
 from apps.core.dispatch import call
@@ -23,7 +23,7 @@ COMMANDS = "/commands/"
 def endpoint(request: HttpRequest, rest: str) -> HttpResponse:
     with named(request) as number:
         begun, work = time.perf_counter(), Work(request, f"/{rest}")
-        response = work.answered()
+        response = told(work.answered())
         response["X-Request-Id"] = number
         count(work.command, response.status_code, time.perf_counter() - begun)
         return packed(request, response)
