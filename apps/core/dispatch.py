@@ -74,11 +74,14 @@ def _changed(
     values = spec.parse(caller, given)
     about = subject(values)
     tried.append(about)
-    told = described(spec, about, spec.cls.event_text(values))
-    answer = run(spec, caller, values | more)
+    text = spec.cls.event_text(values)
+    command = spec.cls(caller)
+    result = command.run(**values | more)
     if spec.event:
-        ports.events.one().done(spec.event, caller, about, f"Successfully completed {told}")
-    return answer
+        made = result[0] if isinstance(result, list) and result else result
+        about = made if hasattr(made, "lock_key") else about  # what it answers with: a new row is in no parameter
+        ports.events.one().done(spec.event, caller, about, f"Successfully completed {described(spec, about, text)}")
+    return answer_of(spec, caller, result, command)
 
 
 def _tell_failure(spec: Spec, caller: Caller, about: Any, error: Exception) -> None:
@@ -93,7 +96,10 @@ def _tell_failure(spec: Spec, caller: Caller, about: Any, error: Exception) -> N
 
 def run(spec: Spec, caller: Caller, values: dict[str, Any]) -> dict[str, Any]:
     command = spec.cls(caller)
-    result = command.run(**values)
+    return answer_of(spec, caller, command.run(**values), command)
+
+
+def answer_of(spec: Spec, caller: Caller, result: Any, command: Command) -> dict[str, Any]:
     return result if isinstance(result, dict) else render(spec, caller, result, command)
 
 

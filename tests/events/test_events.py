@@ -149,6 +149,15 @@ def test_what_is_done_to_a_row_is_told_to_its_owner_and_says_who_did_it(api, mak
     }
 
 
+def test_what_is_made_is_what_its_event_is_about(api, make):
+    alice = make.caller()
+
+    made = api(alice, "createSSHKeyPair", name="k")["keypair"]
+
+    (row,) = api(alice, "listEvents")["event"]
+    assert (row["resourceid"], row["resourcetype"], row["resourcename"]) == (made["id"], "SshKeyPair", "k")
+
+
 def test_the_user_is_named(api, make, probes):
     from apps.accounts.models import User
     from apps.accounts.tenants import caller_for
