@@ -5,6 +5,7 @@ import pytest
 
 from apps.accounts.models import Account, ProjectMember, User
 from apps.accounts.tenants import caller_for
+from apps.configuration.store import STORE
 from apps.core import dispatch
 from apps.core.callers import Kind
 from apps.core.errors import CloudError
@@ -30,6 +31,11 @@ from tests import factories
 @pytest.fixture(autouse=True)
 def no_rules_of_another_test():
     _rules.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_another_test():
+    STORE.forget()
 
 
 @pytest.fixture(autouse=True)

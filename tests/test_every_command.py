@@ -169,6 +169,8 @@ def test_openapi_sees_an_ordinary_serializer(spec):
         ({"pagesize": -1}, 4),
         ({"page": 0, "pagesize": 3}, 3),
         ({"page": 2, "pagesize": 3}, 1),
+        ({"page": "", "pagesize": 3}, 3),
+        ({"page": ""}, 431),
     ],
 )
 def test_paging(api, make, params, code):

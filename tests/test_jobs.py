@@ -10,7 +10,7 @@ from apps.core.commands import REGISTRY, AsyncCommand, command
 from apps.core.errors import CloudError, InsufficientCapacity
 from apps.core.refs import Ref
 from apps.core.wire import Map, Str
-from apps.events.models import Event
+from apps.events.models import Alert, Event
 from apps.jobs import locks, runner, wake, worker
 from apps.jobs.flows import Flow, Step, begin
 from apps.jobs.models import Claim, Job, Lock
@@ -192,7 +192,8 @@ def test_a_worker_that_stalled_cannot_write_a_result(alice, volume, monkeypatch)
 
     with pytest.raises(CloudError):
         answer(jobid)
-    assert list(Event.objects.filter(kind="PROBE").values_list("phase", flat=True)) == ["scheduled", "failed"]
+    told = Event.all_tenants.filter(kind="PROBE").order_by("pk").values_list("state", "level")
+    assert list(told) == [("Scheduled", "INFO"), ("Started", "INFO"), ("Completed", "ERROR")]
 
 
 def test_an_error_at_submission_leaves_nothing(alice, make):
@@ -201,7 +202,7 @@ def test_an_error_at_submission_leaves_nothing(alice, make):
     with pytest.raises(CloudError) as error:
         submit(alice, foreign, "works")
 
-    assert (error.value.code, Job.objects.count(), Event.objects.filter(kind="PROBE").count()) == (531, 0, 0)
+    assert (error.value.code, Job.objects.count(), Event.all_tenants.filter(kind="PROBE").count()) == (531, 0, 0)
 
 
 def test_async_create_answers_the_id_and_a_failed_job_fires_the_failure_exit(alice, make, monkeypatch):
@@ -230,7 +231,7 @@ def test_a_row_without_a_failure_exit_from_its_state_does_not_keep_its_job_alive
 
     with pytest.raises(CloudError):
         answer(got["jobid"])
-    assert Event.objects.filter(family="alert").count() == 1
+    assert Alert.all_tenants.count() == 1
 
 
 def test_the_role_is_asked_again_when_the_job_runs(alice, volume):

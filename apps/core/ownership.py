@@ -90,6 +90,15 @@ def owned_models() -> list[type[OwnedResource]]:
     return [model for model in apps.get_models() if issubclass(model, OwnedResource) and not model._meta.proxy]
 
 
+def placed_models() -> list[Any]:
+    """All that carry a copy of their owner's place: owned rows, and what is told about them."""
+    return [
+        m
+        for m in apps.get_models()
+        if any(isinstance(f, PathField) and f.name == "domain_path" for f in m._meta.fields)
+    ]
+
+
 @atomically
 def admit(model: type[O], owner: Any, **values: Any) -> O:
     """Insert an owned row if the limits of the owner and of the domains above allow it. The only way to insert one.
