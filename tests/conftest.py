@@ -5,6 +5,7 @@ import pytest
 
 from apps.accounts.models import Account, ProjectMember, User
 from apps.accounts.tenants import caller_for
+from apps.configuration import store
 from apps.configuration.store import STORE
 from apps.core import dispatch
 from apps.core.callers import Kind
@@ -34,7 +35,9 @@ def no_rules_of_another_test():
 
 
 @pytest.fixture(autouse=True)
-def no_settings_of_another_test():
+def no_settings_of_another_test(monkeypatch):
+    """And none that are read again while queries are counted."""
+    monkeypatch.setattr(store, "KEPT_FOR", 3600.0)
     STORE.forget()
 
 

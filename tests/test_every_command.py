@@ -191,6 +191,7 @@ BROKEN = {
     "needs roles": {"roles": Kind(0)},
     "needs a response": {"response": None},
     "needs an event": {"event": None},
+    "can tell no event": {"in_batches": True},
     "has no run": {"base": type("Base", (Command,), {}), "run": Command.run},
     "explicit": {"base": AsyncCommand},
     "needs create": {"base": CreateCommand, "locks": ()},

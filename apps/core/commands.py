@@ -32,6 +32,7 @@ class Command:
 
     is_async: ClassVar[bool] = False
     changes: ClassVar[bool] = True  # something; lists and queries do not, and need no event
+    in_batches: ClassVar[bool] = False  # changes in transactions of its own; such a one can tell no event
     spec: ClassVar["Spec"]
 
     def __init__(self, caller: Caller):
@@ -207,6 +208,8 @@ def _problems(spec: Spec, no_response: bool, no_locks: bool) -> Iterable[str]:
         yield "needs a response, or None for success"
     if cls.changes and spec.event is None:
         yield "changes something and needs an event"
+    if cls.in_batches and spec.event != NO_EVENT:
+        yield "changes in batches and can tell no event"
     if cls.run is Command.run:
         yield "has no run()"
     if spec.is_async and no_locks:

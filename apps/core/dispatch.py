@@ -31,7 +31,7 @@ def call(caller: Caller | None, name: str, /, **params: Any) -> dict[str, Any]:
 
 
 def _carry_out(spec: Spec, caller: Caller, given: dict[str, str]) -> dict[str, Any]:
-    if not spec.cls.changes:
+    if not spec.cls.changes or spec.cls.in_batches:
         return run(spec, caller, spec.parse(caller, given))
     if spec.is_async:
         return ports.jobs.one().submit(caller, spec, given)

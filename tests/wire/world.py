@@ -7,16 +7,18 @@ from django.contrib.auth.hashers import make_password
 
 from apps.accounts.models import Account, ProjectMember, SshKeyPair, User
 from apps.accounts.services.sign_on import login_of
+from apps.compute.models import GroupMember, InstanceGroup
 from apps.core import secret
 from apps.core.callers import Kind
+from apps.core.models import Detail, Tag
 from apps.core.ownership import admit
 from apps.domains import services as domains
 from apps.domains.models import Domain
 from apps.hypervisors import fake
-from apps.images.models import Template
+from apps.images.models import OsType, Template
 from apps.infrastructure.models import Host, Zone
 from apps.limits import services as limits
-from apps.machines.models import VirtualMachine
+from apps.machines.models import Nic, VirtualMachine
 from apps.network.models import Network
 from apps.offerings.models import DiskOffering, NetworkOffering, ServiceOffering
 from apps.rbac.models import Role
@@ -104,15 +106,24 @@ class World:
         offering = NetworkOffering.all_tenants.get(name="DefaultIsolatedNetworkOfferingWithSourceNatService")
         network = admit(Network, owner, name=f"wire-net-{name}", zone=zone, offering=offering, cidr="10.1.1.0/24")
         place = {"zone": zone, "offering": self.values["offering"], "template": self.values["template"]}
-        machine = admit(
-            VirtualMachine, owner, name="wire-vm-a", state=VirtualMachine.State.RUNNING, host=self.host, **place
-        )
+        place |= {"creator": self.users[name], "os_type": OsType.all_tenants.first(), "host": self.host}
+        machine = admit(VirtualMachine, owner, name="wire-vm-a", state=VirtualMachine.State.RUNNING, **place)
+        self._belongings(machine, network)
         volume = admit(
             Volume, owner, name="wire-vol-a", size=5 << 30, state=Volume.State.READY, zone=zone, **self._disk()
         )
         fake.CLOUD.running[str(machine.uuid)].add(self.host.name)
         fake.CLOUD.disks[str(volume.uuid)] = volume.size
         self.values |= {f"vm.{name}": machine, f"vol.{name}": volume, f"net.{name}": network}
+
+    def _belongings(self, machine, network):
+        address = {"ip": "10.1.1.7", "gateway": "10.1.1.1", "netmask": "255.255.255.0"}
+        saved(Nic(vm=machine, network=network, mac=f"02:00:00:00:00:{machine.pk:02x}", is_default=True, **address))
+        group = admit(InstanceGroup, machine.owner, name="wire-group2")
+        GroupMember.objects.create(vm=machine, group=group)
+        kind = {"kind": machine._meta.label_lower, "row_id": machine.pk}
+        Tag.objects.create(**kind, key="wire", value="a b*c~d+e/f=g&h")
+        Detail.objects.create(**kind, name="rootDiskController", value="scsi")
 
     def _disk(self):
         has = {field.name for field in Volume._meta.fields}

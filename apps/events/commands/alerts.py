@@ -3,7 +3,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from apps.core.callers import ROOT, Access
-from apps.core.commands import AsyncCommand, Command, command
+from apps.core.commands import NO_EVENT, AsyncCommand, Command, command
 from apps.core.lists import ListCommand, MemoryListCommand
 from apps.core.refs import Ref, Refs
 from apps.core.responses import Field, Plain, Response
@@ -62,7 +62,7 @@ class ListAlertTypes(MemoryListCommand):
 class PutAway(Command):
     """Which alerts: by id, by type, by time."""
 
-    changes = False  # in batches of their own transactions, and the protocol has no event for it
+    in_batches = True
 
     ids = Refs("events.Alert", Access.OPERATE, source="named", help_text="ids of the alerts")
     type = Str(source="kind", help_text="all with this number of a type")
@@ -73,7 +73,7 @@ class PutAway(Command):
         return services.chosen(Alert.all_tenants.all(), kind={"number": _number(kind)} if kind else None, **given)
 
 
-@command("archiveAlerts", roles=ROOT, response=None)
+@command("archiveAlerts", roles=ROOT, event=NO_EVENT, response=None)
 class ArchiveAlerts(PutAway):
     """Puts alerts away: they are listed no more."""
 
@@ -81,7 +81,7 @@ class ArchiveAlerts(PutAway):
         services.archive(self.rows(**given))
 
 
-@command("deleteAlerts", roles=ROOT, response=None)
+@command("deleteAlerts", roles=ROOT, event=NO_EVENT, response=None)
 class DeleteAlerts(PutAway):
     """Deletes alerts for good."""
 

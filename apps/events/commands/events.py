@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from apps.core.answers import OwnedResponse
 from apps.core.callers import USER, Access
-from apps.core.commands import Command, command
+from apps.core.commands import NO_EVENT, Command, command
 from apps.core.errors import InvalidParameter
 from apps.core.lists import MemoryListCommand, OwnedListCommand
 from apps.core.refs import RefFilter, Refs
@@ -136,7 +136,7 @@ class ListEventTypes(MemoryListCommand):
 class PutAway(Command):
     """Which events: by id, by type, by time; of those that the caller may change."""
 
-    changes = False  # in batches of their own transactions, and the protocol has no event for it
+    in_batches = True
 
     ids = Refs("events.Event", Access.OPERATE, source="named", help_text="ids of the events")
     type = Str(source="kind", help_text="all of this type")
@@ -148,7 +148,7 @@ class PutAway(Command):
         return services.chosen(mine, kind={"kind": kind.upper()} if kind else None, **given)
 
 
-@command("archiveEvents", roles=USER, response=None)
+@command("archiveEvents", roles=USER, event=NO_EVENT, response=None)
 class ArchiveEvents(PutAway):
     """Puts events away: they are listed no more unless one asks for them."""
 
@@ -156,7 +156,7 @@ class ArchiveEvents(PutAway):
         services.archive(self.rows(**given))
 
 
-@command("deleteEvents", roles=USER, response=None)
+@command("deleteEvents", roles=USER, event=NO_EVENT, response=None)
 class DeleteEvents(PutAway):
     """Deletes events for good."""
 

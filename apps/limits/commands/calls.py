@@ -2,7 +2,7 @@ from typing import Any
 
 from apps.accounts.models import Account
 from apps.core.callers import ROOT, USER, Access
-from apps.core.commands import Command, command
+from apps.core.commands import NO_EVENT, Command, command
 from apps.core.errors import UnsupportedAction
 from apps.core.refs import Ref
 from apps.core.responses import Plain
@@ -38,11 +38,11 @@ class GetApiLimit(Command):
         return {"apilimit": {**answer, "apiAllowed": throttle.MOST.value(), "expireAfter": window.ends_in}}
 
 
-@command("resetApiLimit", roles=ROOT, response=None)
+@command("resetApiLimit", roles=ROOT, event=NO_EVENT, response=None)
 class ResetApiLimit(Command):
     """Counts the calls of an account, or of all accounts, anew."""
 
-    changes = False  # of no row that lasts, and the protocol has no event for it
+    in_batches = True
 
     account = Ref("accounts.Account", Access.OPERATE, help_text="the account; all without it")
 
