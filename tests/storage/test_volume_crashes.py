@@ -2,6 +2,7 @@
 hosts agree in the end, and no disk is lost or left.
 """
 
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -15,7 +16,7 @@ from apps.jobs.models import Job
 from apps.machines.models import Attachment
 from apps.storage.flows import expunge
 from apps.storage.models import StoragePool, Volume
-from apps.storage.services import pools
+from apps.storage.services import pools, volumes
 from tests.conftest import answer
 from tests.crash import PAST, let_time_pass, matrix, work_off
 from tests.storage.conftest import GIB, Place, audits
@@ -292,3 +293,32 @@ def test_a_create_that_lands_after_the_volume_was_given_up_leaves_no_disk(db, ma
     settle(w)
     whole(w)
     assert w.cloud.disks == {}
+
+
+@pytest.mark.parametrize("faults", FAULTS)
+def test_a_disk_lies_on_the_pool_that_promised_it_or_nothing_is_promised(db, make, monkeypatch, faults):
+    w = world(make, monkeypatch, "disks.create", faults)
+    volume = make.volume(w.alice.account, zone=w.zone)
+
+    with suppress(CloudError):
+        volumes.create_disk(volume, w.host)
+    settle(w)
+
+    whole(w)
+    there = faults in UNTOUCHED
+    volume = Volume.all_tenants.get()
+    assert (volume.state, volume.pool) == (("Ready", w.pool) if there else ("Allocated", None))
+    assert StoragePool.all_tenants.get().used_bytes == (volume.size if there else 0)
+    assert w.cloud.places == ({str(volume.uuid): str(w.pool.uuid)} if there else {})
+
+
+@pytest.mark.parametrize("state", ["Creating", "Attaching", "Resizing"])
+def test_what_is_under_way_is_not_given_up(db, make, monkeypatch, state):
+    w = world(make, monkeypatch, "disks.delete", "well")
+    volume = ready(make, w)
+    Volume.all_tenants.kernel_update(state=state)
+
+    with pytest.raises(CloudError, match=f"is {state}"):
+        volumes.give_up(Volume.all_tenants.get())
+
+    assert (Volume.all_tenants.get().pk, Volume.all_tenants.get().state) == (volume.pk, state)
