@@ -195,6 +195,38 @@ def test_disks_on_storage_in_maintenance_are_left_alone(api, make, disk, cloud):
     assert Volume.including_removed.get(pk=volume.pk).state == "Expunging"
 
 
+@pytest.mark.parametrize("state", ["Creating", "Resizing", "Attaching"])
+def test_maintenance_waits_for_what_is_done_to_disks(make, root, disk, state):
+    on_pool(make, disk, state="Stopped")
+    Volume.all_tenants.kernel_update(state=state)
+
+    jobid = begin(root, disk)
+    runner.drain()
+    assert pool_state() == "PrepareForMaintenance"
+    Volume.all_tenants.kernel_update(state="Ready")
+    work_off()
+
+    assert answer(jobid)["storagepool"]["state"] == "Maintenance"
+
+
+@pytest.mark.parametrize("state", ["PrepareForMaintenance", "Maintenance", "ErrorInMaintenance"])
+def test_what_was_read_before_maintenance_began_is_not_worked_on_after(make, disk, cloud, state):
+    on_pool(make, disk, state="Stopped")
+    stale, loose = Volume.all_tenants.select_related("pool").get(), make.volume(disk.alice.account, zone=disk.zone)
+    assert pools.take(loose, disk.pool)
+    StoragePool.all_tenants.kernel_update(state=state)
+
+    for call in (
+        lambda: volumes.change_size(stale, 1),
+        lambda: volumes.create_disk(loose),
+    ):
+        with pytest.raises(CloudError, match="not in service now"):
+            call()
+
+    assert cloud.calls == []
+    assert list(Volume.all_tenants.order_by("pk").values_list("state", flat=True)) == ["Ready", "Allocated"]
+
+
 def test_what_was_deleted_during_maintenance_goes_when_it_is_over(api, make, root, disk, cloud):
     from apps.storage.flows.expunge import try_again
 

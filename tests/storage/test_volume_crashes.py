@@ -2,6 +2,7 @@
 hosts agree in the end, and no disk is lost or left.
 """
 
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -9,13 +10,14 @@ import pytest
 from apps.core import dispatch
 from apps.core.errors import CloudError
 from apps.core.models import Question
+from apps.events.models import Event
 from apps.hypervisors import fake
 from apps.hypervisors.errors import Busy, Refused, Unknown
 from apps.jobs.models import Job
 from apps.machines.models import Attachment
 from apps.storage.flows import expunge
 from apps.storage.models import StoragePool, Volume
-from apps.storage.services import pools
+from apps.storage.services import pools, volumes
 from tests.conftest import answer
 from tests.crash import PAST, let_time_pass, matrix, work_off
 from tests.storage.conftest import GIB, Place, audits
@@ -258,14 +260,15 @@ def test_a_host_that_went_down_keeps_its_answer_until_it_is_back(db, make, monke
 
 def test_a_disk_that_cannot_be_deleted_does_not_keep_the_others(db, make, monkeypatch):
     w = world(make, monkeypatch, "disks.delete", "well")
-    volumes = [ready(make, w) for _ in range(4)]
-    w.cloud.attached[str(volumes[0].uuid)].add("somebody")  # a host refuses to delete it
-    for volume in volumes:
-        dispatch.call(w.alice, "deleteVolume", id=volume.uuid)
+    rows = [ready(make, w) for _ in range(4)]
+    w.cloud.attached[str(rows[0].uuid)].add("somebody")  # a host refuses to delete it
+    Volume.all_tenants.kernel_update(state="Destroy", destroyed=PAST)
+    expunge.clean_up()  # all four in one flow
     work_off()
 
-    assert list(w.cloud.disks) == [str(volumes[0].uuid)]
+    assert list(w.cloud.disks) == [str(rows[0].uuid)]
     assert StoragePool.all_tenants.get().used_bytes == 2 * GIB
+    assert Event.objects.filter(family="alert", text__endswith="are tried again: 1").count() == 1
     w.cloud.attached.clear()
     expunge.try_again()
     work_off()
@@ -292,3 +295,32 @@ def test_a_create_that_lands_after_the_volume_was_given_up_leaves_no_disk(db, ma
     settle(w)
     whole(w)
     assert w.cloud.disks == {}
+
+
+@pytest.mark.parametrize("faults", FAULTS)
+def test_a_disk_lies_on_the_pool_that_promised_it_or_nothing_is_promised(db, make, monkeypatch, faults):
+    w = world(make, monkeypatch, "disks.create", faults)
+    volume = make.volume(w.alice.account, zone=w.zone)
+
+    with suppress(CloudError):
+        volumes.create_disk(volume, w.host)
+    settle(w)
+
+    whole(w)
+    there = faults in UNTOUCHED
+    volume = Volume.all_tenants.get()
+    assert (volume.state, volume.pool) == (("Ready", w.pool) if there else ("Allocated", None))
+    assert StoragePool.all_tenants.get().used_bytes == (volume.size if there else 0)
+    assert w.cloud.places == ({str(volume.uuid): str(w.pool.uuid)} if there else {})
+
+
+@pytest.mark.parametrize("state", ["Creating", "Attaching", "Resizing"])
+def test_what_is_under_way_is_not_given_up(db, make, monkeypatch, state):
+    w = world(make, monkeypatch, "disks.delete", "well")
+    volume = ready(make, w)
+    Volume.all_tenants.kernel_update(state=state)
+
+    with pytest.raises(CloudError, match=f"is {state}; it can be deleted when that has ended"):
+        volumes.give_up(Volume.all_tenants.get())
+
+    assert (Volume.all_tenants.get().pk, Volume.all_tenants.get().state) == (volume.pk, state)

@@ -65,7 +65,7 @@ def _left(ctx: Expunge) -> QuerySet[Volume]:
 
 def tell(ctx: Expunge) -> None:
     if ctx.stubborn:
-        text = f"{len(ctx.stubborn)} disks could not be deleted from primary storage and are tried again"
+        text = f"disks that could not be deleted from primary storage and are tried again: {len(ctx.stubborn)}"
         ports.events.one().alert("storage.expunge", text)
 
 

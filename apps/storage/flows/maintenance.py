@@ -41,13 +41,13 @@ def begin_maintenance(pool: StoragePool) -> FlowRun:
 def stop_machines(ctx: Maintenance) -> None:
     ctx.began = ctx.began or time.time()
     row = pool(ctx)
-    if not primary_storage.is_in_use(row):
-        return
-    for stop in ports.stop_machines.all():
-        stop(row)
     if primary_storage.is_in_use(row):
-        if not ports.stop_machines.all() or time.time() > ctx.began + PATIENCE.value():
-            raise ResourceInUse(f"instances run with disks on pool {row.name}: stop them first")
+        for stop in ports.stop_machines.all():
+            stop(row)
+    runs = primary_storage.is_in_use(row)
+    if runs and (not ports.stop_machines.all() or time.time() > ctx.began + PATIENCE.value()):
+        raise ResourceInUse(f"instances run with disks on pool {row.name}: stop them first")
+    if runs or primary_storage.is_worked_on(row):  # what is asked about a disk is answered in the end
         raise Wait(PAUSE)
 
 

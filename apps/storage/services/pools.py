@@ -144,10 +144,22 @@ def promise(volume: Volume, by: int, limit: int) -> None:
         raise ResourceUnavailable(text, tenant=text)
 
 
+def hold_in_service(volume: Volume) -> None:
+    """In the transaction that says that a disk is worked on: maintenance begins after it and sees it, or before."""
+    if volume.pool_id:
+        pool = StoragePool.all_tenants.select_for_update().get(pk=volume.pool_id)
+        _check_in_service(volume, pool)
+
+
 def check_in_service(volume: Volume) -> None:
     """Nothing is done to disks on storage in maintenance: it may be switched off. ``volume`` was read just now: whoever
-    starts a machine says first that it does, and looks here then; so either maintenance sees the machine, or we this.
+    starts a machine says first that it does, and looks here then; so either maintenance sees that, or we see it.
     """
-    if volume.pool is not None and volume.pool.state not in IN_SERVICE:
+    if volume.pool is not None:
+        _check_in_service(volume, volume.pool)
+
+
+def _check_in_service(volume: Volume, pool: StoragePool) -> None:
+    if pool.state not in IN_SERVICE:
         text = f"the storage of volume {volume.uuid} is not in service now; try again later"
         raise ResourceUnavailable(text, tenant=text)

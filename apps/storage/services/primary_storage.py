@@ -259,6 +259,11 @@ def is_in_use(pool: StoragePool) -> bool:
     return Volume.all_tenants.filter(pool=pool, attachment__vm__state__in=IN_MACHINES).exists()
 
 
+def is_worked_on(pool: StoragePool) -> bool:
+    """Is a disk there being made, attached or resized?"""
+    return Volume.all_tenants.filter(pool=pool, state__in=volumes.UNSETTLED).exists()
+
+
 @atomically
 def end_maintenance(pool: StoragePool) -> StoragePool:
     if not POOL.allows(pool, "CancelRequested"):

@@ -46,7 +46,6 @@ def create_disk(volume: Volume, host: Host | None = None) -> None:
     """Make an allocated volume ready on primary storage: of ``host``, if it has no place yet and one is named."""
     if host is not None:
         pools.choose(volume, host)
-    pools.check_in_service(volume)
     asked = host or reaching(volume)
     _request_creation(volume, asked)
     with CREATE.settle(volume, f"cannot create volume {volume.uuid}"):
@@ -56,6 +55,7 @@ def create_disk(volume: Volume, host: Host | None = None) -> None:
 @atomically
 def _request_creation(volume: Volume, host: Host) -> None:
     VOLUME.fire(volume, "CreateRequested", via=host)
+    pools.hold_in_service(volume)
     CREATE.ask(volume)
 
 
@@ -87,7 +87,6 @@ def change_size(volume: Volume, size: int, host: Host | None = None, offering: D
     if volume.state == V.ALLOCATED:
         _change_order(volume, size, offering)
         return volume
-    pools.check_in_service(volume)
     asked = host or reaching(volume)
     _request_resize(volume, size, offering, asked)
     with RESIZE.settle(volume, f"cannot resize volume {volume.uuid}"):
@@ -122,6 +121,7 @@ def _promise(volume: Volume, by: int) -> None:
 def _request_resize(volume: Volume, size: int, offering: DiskOffering | None, host: Host) -> None:
     before = {"target_size": size, "settled_size": volume.size, "target_offering": offering, "via": host}
     VOLUME.fire(volume, "ResizeRequested", **before)
+    pools.hold_in_service(volume)
     if size > volume.size:
         _promise(volume, size - volume.size)
         resize(volume, "size", size)
