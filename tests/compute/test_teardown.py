@@ -12,8 +12,9 @@ from apps.jobs.models import FlowRun, Job
 from apps.limits.models import Counter
 from apps.machines.models import Nic, VirtualMachine
 from apps.storage.models import Volume
+from apps.storage.services import volumes
 from tests import crash
-from tests.compute.world import World, check, settle
+from tests.compute.world import GIB, World, check, settle
 from tests.conftest import answer
 from tests.crash import matrix
 
@@ -121,6 +122,23 @@ def test_questions_that_are_open_do_not_keep_them(world, make, call, when):
 
     runner.drain()
     assert Question.objects.count() == 0
+    settle()
+
+    assert answer(job) == {"success": True}
+    gone(world)
+
+
+def test_a_disk_of_which_nobody_knows_its_size_is_waited_for(world):
+    vm = world.deploy(diskofferingid=world.disk_offering(5))
+    world.do("stopVirtualMachine", id=vm.uuid)
+    world.fail("disks.resize", Unknown("lost"), when="late")
+    with pytest.raises(CloudError):
+        volumes.change_size(world.data_disk(vm), 6 * GIB, vm.host)
+    job = delete(world)
+
+    runner.drain()
+    assert world.read(vm).removed is None
+    world.cloud.land()
     settle()
 
     assert answer(job) == {"success": True}
