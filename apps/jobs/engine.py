@@ -124,7 +124,7 @@ class _Work:
         rounds = self.run.rounds + (phase == Phase.GOING_BACK)
         step = self.run.step or self.flow.steps[-1].name
         log.warning("flow %s is %s at %s", self.run.flow, phase, step, exc_info=error)
-        reason = {"error": str(error), "error_code": code_of(error), "tenant_error": getattr(error, "tenant", "")}
+        reason = {"error": str(error), "error_code": code_of(error), "error_tenant": getattr(error, "tenant", "")}
         return self._save(phase=phase, step=step, target=target, tries=0, rounds=rounds, **reason)
 
     def _undo(self, step: Step[Any]) -> bool:

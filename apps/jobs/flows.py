@@ -150,7 +150,7 @@ def join(children: dict[str, int], flow: Flow[X], ctx: X, *, key: str) -> None:
 
 
 def error_of(run: FlowRun) -> CloudError:
-    """What went wrong, as it was said: to a root administrator, and to a tenant."""
-    error = CloudError(run.error, tenant=run.tenant_error)
+    """Why a run failed, as it was raised: code, text and what tenants read."""
+    error = CloudError(run.error, tenant=run.error_tenant)
     error.code = run.error_code
     return error

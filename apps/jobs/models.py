@@ -108,7 +108,7 @@ class FlowRun(Leased):
     context = models.JSONField()
     error = models.TextField(default="")
     error_code = models.IntegerField(default=0)
-    tenant_error = models.TextField(default="")  # the same for who is no root administrator, where that differs
+    error_tenant = models.TextField(default="")  # the same in words that name no infrastructure
     job = models.ForeignKey(Job, models.PROTECT, null=True, related_name="flows")
     key = models.CharField(max_length=128, null=True, unique=True)  # noqa: DJ001 - NULL once ended: others may begin
     queue = models.CharField(max_length=64, default="jobs")  # of the step
