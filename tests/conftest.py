@@ -5,6 +5,7 @@ import pytest
 
 from apps.accounts.models import Account, ProjectMember, User
 from apps.accounts.tenants import caller_for
+from apps.configuration.store import STORE
 from apps.core import dispatch
 from apps.core.callers import Kind
 from apps.core.errors import CloudError
@@ -23,13 +24,18 @@ from apps.network.services import ranges
 from apps.offerings.models import NetworkOffering, ServiceOffering
 from apps.rbac.models import Role
 from apps.rbac.services import _rules
-from apps.storage.models import Volume
+from apps.storage.models import StoragePool, Volume
 from tests import factories
 
 
 @pytest.fixture(autouse=True)
 def no_rules_of_another_test():
     _rules.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_another_test():
+    STORE.forget()
 
 
 @pytest.fixture(autouse=True)
@@ -90,6 +96,12 @@ class Make:
         (host := Host(name=name, zone=self.zone(), memory_mib_capacity=memory_mib, hypervisor="Fake")).save()
         return host
 
+    def pool(self, name="s1", **kw):
+        """Of the whole zone, unless told otherwise."""
+        given = {"zone": self.zone(), "hypervisor": "Fake", "scope": "ZONE", **kw}
+        (pool := StoragePool(name=name, **given)).save()
+        return pool
+
     def offering(self, domain=None, **kw):
         (row := ServiceOffering(name="small", **kw)).save()
         row.domains.set([domain] if domain else [])
@@ -97,7 +109,7 @@ class Make:
 
     def template(self, owner, **kw):
         """Ready in the zone."""
-        row = admit(Template, owner, **{"name": "debian", **kw})
+        row = admit(Template, owner, **{"name": "debian", "hypervisor": "Fake", **kw})
         TemplateCopy(template=row, zone=self.zone(), state=TemplateCopy.State.READY).save()
         return row
 
@@ -127,8 +139,8 @@ class Make:
         return factories.rows()[label](self, owner)
 
     def vm(self, owner, **kw):
-        kw = {"zone": self.zone(), "offering": self.offering(), "template": self.template(owner), "name": "vm"} | kw
-        return admit(VirtualMachine, owner, **kw)
+        made = {"zone": self.zone(), "offering": self.offering(), "template": self.template(owner)}
+        return admit(VirtualMachine, owner, **{**made, "name": "vm", "hypervisor": "Fake", **kw})
 
 
 @pytest.fixture

@@ -86,8 +86,17 @@ O = TypeVar("O", bound=OwnedResource)  # noqa: E741
 
 
 def owned_models() -> list[type[OwnedResource]]:
-    """One for each table: a proxy shows rows of another one, and they would be counted twice."""
+    """Each table once: a proxy has the rows of its table."""
     return [model for model in apps.get_models() if issubclass(model, OwnedResource) and not model._meta.proxy]
+
+
+def placed_models() -> list[Any]:
+    """All that carry a copy of their owner's place: owned rows, and what is told about them."""
+    return [
+        m
+        for m in apps.get_models()
+        if any(isinstance(f, PathField) and f.name == "domain_path" for f in m._meta.fields)
+    ]
 
 
 @atomically

@@ -7,7 +7,7 @@ from django.db.models.functions import Concat, Substr
 
 from apps.core.errors import InvalidParameter
 from apps.core.models import Tag
-from apps.core.ownership import owned_models
+from apps.core.ownership import placed_models
 from apps.core.reach import under
 from apps.core.retry import atomically
 from apps.domains.models import Domain
@@ -36,7 +36,7 @@ def move(*, domain: Domain, parent: Domain) -> None:
     Domain.all_tenants.filter(pk=domain.pk).kernel_update(parent=parent)
     _rewrite(Domain.including_removed.filter(under(old, "path")), "path", old, new)
     _respell(Domain.all_tenants.get(pk=domain.pk))
-    for model in owned_models():
+    for model in placed_models():
         _rewrite(model.including_removed.filter(under(old)), "domain_path", old, new)
     _rewrite(Tag.objects.filter(under(old)), "domain_path", old, new)
 

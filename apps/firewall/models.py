@@ -56,6 +56,7 @@ class Rule(OwnedResource):
             *OwnedResource.Meta.indexes,
             models.Index(fields=["address", "purpose", "removed"], name="rules_of_address"),
             models.Index(fields=["network", "purpose", "removed"], name="rules_of_network"),
+            models.Index(fields=["state", "removed"], name="rules_by_state"),
         ]
 
 

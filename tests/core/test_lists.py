@@ -7,6 +7,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.compute.commands.responses import InstanceResponse
 from apps.core import lists
+from apps.core.commands import REGISTRY
 from apps.core.errors import CloudError
 from apps.core.responses import View, encode, projection
 from apps.storage.models import Volume
@@ -98,3 +99,16 @@ def test_a_pending_job_shows_on_the_row_that_it_is_about(api, make, caller):
     assert (row["jobid"], row["jobstatus"]) == (str(job.uuid), 0)
     Job.objects.update(status=Job.Status.SUCCEEDED)
     assert "jobid" not in api(caller, "listVirtualMachines")["virtualmachine"][0]
+
+
+def test_some_lists_tell_only_how_many_rows_there_are(api, make, caller):
+    cache.clear()
+    assert api(caller, "listVolumes", retrieveonlyresourcecount=True) == {}
+    for _ in range(3):
+        make.volume(caller.account)
+    make.volume(make.account("bob"))
+
+    assert api(caller, "listVolumes", retrieveonlyresourcecount=True) == {"count": 3}
+    assert api(caller, "listVolumes", retrieveonlyresourcecount=True, page=2, pagesize=2) == {"count": 3}
+    assert len(api(caller, "listVolumes", retrieveonlyresourcecount=False)["volume"]) == 3
+    assert "retrieveonlyresourcecount" not in REGISTRY["listZones"].fields

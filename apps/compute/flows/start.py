@@ -17,7 +17,7 @@ from apps.machines.models import Attachment, VirtualMachine
 from apps.machines.services import nics, placement
 from apps.machines.states import VM
 from apps.storage.models import Volume
-from apps.storage.services import volumes
+from apps.storage.services import pools, volumes
 from apps.storage.states import VOLUME
 
 V = Volume.State
@@ -87,7 +87,7 @@ def unprepare(ctx: Start) -> None:
 @atomically
 def _uncreated(volume: Volume) -> None:
     VOLUME.fire(volume, "OperationFailed")
-    volumes.leave_pool(volume)
+    pools.leave_pool(volume)
 
 
 @contextmanager

@@ -8,7 +8,9 @@ from typing import Any
 
 from apps.core.errors import InvalidParameter, PermissionDenied
 from apps.infrastructure.models import Zone
+from apps.network.flows.implement import join_implemented
 from apps.network.models import Network
+from apps.network.services import networks, sharing
 
 MOST = 16  # network cards of a machine
 MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
@@ -60,14 +62,12 @@ def settled(orders: Sequence[NicOrder], owner: Any, zone: Zone) -> list[tuple[Ne
 
 
 def default_networks(owner: Any, zone: Zone) -> list[Network]:
-    from apps.network.services import networks
-
     return list(networks.for_deployment(owner, zone))
 
 
 def check(network: Network, owner: Any, zone: Zone) -> None:
-    if network.acl_type == "Account" and network.owner_id != owner.pk and not network.is_public:
-        raise PermissionDenied(f"networkids: network {network.uuid} is of another account than the instance")
+    if not sharing.may_use(network, owner):
+        raise PermissionDenied(f"networkids: network {network.uuid} is not for the account of the instance")
     if network.zone_id != zone.pk:
         raise InvalidParameter(f"networkids: network {network.name} is in another zone")
     if network.traffic_type != "Guest":
@@ -95,6 +95,4 @@ def mac_address(text: str | None, parameter: str = "macaddress") -> str | None:
 def ensure_implemented(children: dict[str, int], vm_id: int) -> None:
     """For a step of a flow: be through when every network of the machine is up and knows the machine."""
     for network in Network.including_removed.filter(nics__vm=vm_id, nics__removed=None).order_by("pk"):
-        from apps.network.services import networks
-
-        networks.join_implemented(children, network)
+        join_implemented(children, network.pk)
