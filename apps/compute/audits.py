@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import CharField, Count, Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models.functions import Cast, Concat
 
 from apps.compute.models import AffinityMember, GroupMember
 from apps.compute.services.cards import REMOVE
@@ -104,11 +105,12 @@ def cards() -> Iterator[str]:
 
 
 def _addresses() -> Iterator[str]:
-    held = RangeAddress.objects.filter(taken_by__startswith=KEY)
-    for ip, taken_by, vm in held.exclude(nic=None).values_list("ip", "taken_by", "nic__vm"):
-        if taken_by != f"{KEY}{vm}":
-            yield f"address {ip} is taken by {taken_by} and is another's"
-    left = {int(name.removeprefix(KEY)): ip for name, ip in held.filter(nic=None).values_list("taken_by", "ip")}
+    given = RangeAddress.objects.filter(nic__vm__kind=VirtualMachine.Kind.USER)
+    theirs = Concat(Value(KEY), Cast("nic__vm", CharField()))
+    for ip, taken_by in given.exclude(taken_by=theirs).values_list("ip", "taken_by"):
+        yield f"address {ip} is taken by {taken_by!r} and is another's"
+    held = RangeAddress.objects.filter(taken_by__startswith=KEY, nic=None).values_list("taken_by", "ip")
+    left = {int(name.removeprefix(KEY)): ip for name, ip in held}
     users = VirtualMachine.including_removed.filter(pk__in=left, kind=VirtualMachine.Kind.USER)
     for key in users.values_list("pk", flat=True):
         yield f"address {left[key]} is taken for an instance that does not have it"

@@ -17,13 +17,13 @@ def survives(make, monkeypatch, prepare, command, params, truth, least):
     """``prepare(world)`` makes the scene, ``params(world)`` what the command is told. ``truth(world)`` describes what
     the command changes: in the end it is what it was, or what it is after the command ran undisturbed.
     """
-    seen = {}
+    seen, world = {}, World(make, monkeypatch)
+    prepare(world)
+    root, given = world.root, params(world)
 
     def scene():
-        world = World(make, monkeypatch)
-        prepare(world)
-        world.before = truth(world)
-        world.jobid = world.submit(command, world.root, **params(world))["jobid"]
+        world.again().before = truth(world)
+        world.jobid = world.submit(command, root, **given)["jobid"]
         return world
 
     def verdict(world, lost):

@@ -19,10 +19,9 @@ CANARY = "Canary-7f3a"
 
 def texts():
     """Every text and document in the database, with the column it lies in."""
-    for model in apps.get_models():
-        columns = [
-            f.name for f in model._meta.fields if isinstance(f, models.CharField | models.TextField | models.JSONField)
-        ]
+    kinds = models.CharField | models.TextField | models.JSONField
+    for model in (model for model in apps.get_models() if not model._meta.proxy):
+        columns = [field.name for field in model._meta.fields if isinstance(field, kinds)]
         for row in model._base_manager.values(*columns) if columns else ():
             for name, value in row.items():
                 yield f"{model._meta.label}.{name}", str(value)

@@ -1,5 +1,6 @@
 """A small cloud for tests of machines, and the one question that all of them ask in the end: is everything true?"""
 
+from copy import deepcopy
 from types import SimpleNamespace
 
 from apps.accounts.models import Account
@@ -31,7 +32,7 @@ class World:
     """Alice in a zone with two hosts, a shared network, offerings and a template; nothing of hers yet."""
 
     def __init__(self, make, monkeypatch, *faults):
-        self.make, self.cloud = make, fake.Cloud()
+        self.make, self.cloud, self.made, self.monkeypatch = make, fake.Cloud(), None, monkeypatch
         monkeypatch.setattr(fake, "CLOUD", self.cloud)
         self.alice, self.zone = make.caller("alice", make.domain()), make.zone()
         self.hosts = [make.host(name) for name in ("h1", "h2")]
@@ -42,6 +43,13 @@ class World:
 
     def fail(self, call, error, **how):
         self.cloud.fail(call, error, **how)
+
+    def again(self):
+        """The world as it was made, with hypervisors of its own: for scenes that are rolled back."""
+        self.made = self.made or deepcopy(self.cloud)
+        self.cloud = deepcopy(self.made)
+        self.monkeypatch.setattr(fake, "CLOUD", self.cloud)
+        return self
 
     def setting(self, name, text, account=None):
         STORE.store(name, text, **({"kind": "account", "row_id": account.pk} if account else {}))

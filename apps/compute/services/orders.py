@@ -23,8 +23,8 @@ from apps.compute.services.slots import DiskOrder
 from apps.core import ports
 from apps.core.errors import InvalidParameter, PermissionDenied
 from apps.images.models import Template
+from apps.infrastructure import drivers
 from apps.infrastructure.models import Allocation, Cluster, Host, Pod, Zone
-from apps.infrastructure.services.hosts import HYPERVISORS
 from apps.machines.models import VirtualMachine
 from apps.offerings.models import DiskOffering, ServiceOffering
 from apps.offerings.selectors import is_offered_in
@@ -177,9 +177,9 @@ def check_hypervisor(template: Template, wanted: str) -> str:
         return template.hypervisor
     if not wanted:
         raise InvalidParameter("hypervisor: say which hypervisor shall start the ISO")
-    found = next((name for name in HYPERVISORS if name.lower() == wanted.lower()), None)
+    found = next((name for name in drivers.DRIVERS if name.lower() == wanted.lower()), None)
     if found is None:
-        raise InvalidParameter(f"hypervisor: {wanted} is none of {', '.join(HYPERVISORS)}")
+        raise InvalidParameter(f"hypervisor: {wanted} is none of {', '.join(sorted(drivers.DRIVERS))}")
     return found
 
 
