@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from django.db import transaction
 
+from apps.core.models import Question
 from apps.hypervisors import fake
 from apps.jobs import lease, runner
 from apps.jobs.models import Claim, FlowRun, Job, Lock
@@ -52,7 +53,8 @@ def armed(bomb: Bomb) -> Iterator[None]:
 
 
 def let_time_pass() -> None:
-    """Leases end, waits are over."""
+    """Leases end, waits are over, questions are due."""
+    Question.objects.update(due_at=PAST)
     FlowRun.objects.filter(phase__in=FlowRun.LIVE).update(wake_at=PAST)
     Job.objects.filter(status=Job.Status.RUNNING).update(wake_at=PAST)
 
