@@ -32,8 +32,6 @@ def stale(before: Document, after: Document) -> list[tuple[str, ...]]:
     gone = sorted({row.ip for row in before.public} - {row.ip for row in after.public})
     moved = sorted(nat.ip for nat in set(before.static_nat) - set(after.static_nat) if nat.ip not in gone)
     found = [(flag, str(ip)) for ip in (*gone, *moved) for flag in ("--orig-dst", "--reply-dst")]
-    if before.source_nat and before.source_nat not in after.public and before.source_nat.ip not in gone:
-        found.append(("--reply-dst", str(before.source_nat.ip)))
     ended = [row for row in before.port_forwarding if row not in after.port_forwarding and row.ip not in gone]
     return [*found, *dict.fromkeys(words for row in ended for words in _ports(row))]
 
