@@ -7,6 +7,7 @@ from agent.router.dnsmasq import Daemon, render
 from agent.router.document import read
 from tests.lab.tools.documents import ROUTER, card, document, mac
 
+EXPECTED = Path(__file__).parent / "expected"
 FOLDER = Path("/state/routers/n1")
 
 
@@ -23,43 +24,7 @@ def test_the_whole_configuration(monkeypatch):
 
     found = rendered(dhcp=[card(10), card(11, "db", default=False)])
 
-    assert (
-        found.configuration
-        == """\
-interface=guest
-except-interface=lo
-bind-interfaces
-no-hosts
-no-resolv
-no-poll
-user=nobody
-pid-file=/state/routers/n1/dnsmasq.pid
-domain-needed
-bogus-priv
-addn-hosts=/state/routers/n1/names
-server=198.51.100.1
-domain=cs1.cloud.internal
-local=/cs1.cloud.internal/
-expand-hosts
-dhcp-range=10.1.1.0,static,255.255.255.0,24h
-dhcp-hostsfile=/state/routers/n1/reservations
-dhcp-leasefile=/state/routers/n1/leases
-dhcp-lease-max=256
-dhcp-authoritative
-dhcp-ignore=tag:!known
-quiet-dhcp
-dhcp-no-override
-dhcp-option=option:mtu,1450
-dhcp-option=tag:!extra,option:router,10.1.1.1
-dhcp-option=tag:extra,option:router
-dhcp-option=tag:!extra,option:dns-server,10.1.1.1
-dhcp-option=tag:extra,option:dns-server
-dhcp-option=tag:!extra,option:domain-name,cs1.cloud.internal
-dhcp-option=tag:extra,option:domain-name
-dhcp-option=tag:!extra,option:domain-search,cs1.cloud.internal
-dhcp-option=tag:extra,option:domain-search
-"""
-    )
+    assert found.configuration == (EXPECTED / "dnsmasq.conf").read_text()
     assert found.reservations == f"{mac(10)},10.1.1.10,vm10\n{mac(11)},set:extra,10.1.1.11,db\n"
     assert found.names == "10.1.1.1 data-server\n10.1.1.10 vm10\n10.1.1.11 db\n"
 
