@@ -6,10 +6,12 @@ import shutil
 import subprocess
 import tempfile
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 
 from tests.lab.tools.spaces import HERE, PYTHON, Host, Space, cable
 
+TAPS = count()
 SCRIPT = HERE / "tests" / "lab" / "tools" / "udhcpc-script"
 OUTSIDE = "198.51.100.1"
 MANAGEMENT = "10.99.0"
@@ -55,7 +57,7 @@ class World:
 
     def guest(self, host, bridge, mac, name="vm"):
         made = self.space(name, Guest)
-        made.settle(self.folder / f"{name}-{mac.replace(':', '')}.lease", host, bridge, mac)
+        made.settle(self.folder / f"{bridge}-{mac.replace(':', '')}.lease", host, bridge, mac)
         return made
 
     def close(self):
@@ -111,7 +113,7 @@ class Guest(Space):
 
     def settle(self, lease, host, bridge, mac):
         self.lease, self.mac, self.host = lease, mac, host
-        self.tap = f"tap{mac.replace(':', '')[4:]}"
+        self.tap = f"tap{next(TAPS)}"
         cable(host, self.tap, self, "eth0", mac=mac)
         host.run("ip", "link", "set", self.tap, "master", bridge)
 

@@ -35,6 +35,8 @@ class Server:
     def _answer(self):
         if self.kind == socket.SOCK_DGRAM:
             _, peer = self.socket.recvfrom(64)
+            if peer is None:  # closed
+                raise OSError
             self.socket.sendto(f"{self.name} {peer[0]}".encode(), peer)
             return
         line, peer = self.socket.accept()
