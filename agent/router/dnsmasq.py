@@ -108,9 +108,10 @@ class Daemon:
         return self.folder / f"dnsmasq-{rendered.digest}.conf"
 
     def pid(self, rendered: Rendered) -> int:
-        """Of the process that runs with this configuration; 0 if none does."""
+        """Of the process that runs with this configuration in this namespace; 0 if none does."""
         found = int(files.read(self.folder / "dnsmasq.pid") or 0)
-        return found if str(self.configuration(rendered)) in space.command(found) else 0
+        is_it = str(self.configuration(rendered)) in space.command(found) and space.is_in(found, self.where)
+        return found if is_it else 0
 
     def verdict(self, rendered: Rendered | None, document: Document) -> str:
         """What has to be done: "", "reload", "restart" or "stop"."""
@@ -135,8 +136,7 @@ class Daemon:
 
     def stop(self) -> None:
         """Also one that an agent began to start before it was killed: two would answer one guest."""
-        if space.exists(self.where):
-            space.end(space.pids(self.where, f"{self.folder}/dnsmasq-"))
+        space.end(space.pids_of(f"dnsmasq --conf-file={self.folder}/dnsmasq-"))
         for path in (*self.folder.glob("dnsmasq-*.conf"), self.folder / "dnsmasq.pid"):
             path.unlink(missing_ok=True)
 

@@ -199,6 +199,7 @@ class Router:
         """All of it, from whatever state. Nothing may hold the namespace when it goes, or it would live on unseen."""
         self.service.close(self.network, None)
         self.tools.force([f"link del {cable}" for cable in self._cables()])
+        self.daemon.stop()
         space.remove(self.tools, self.where)
         self.told.remove()
         if self.folder.exists():

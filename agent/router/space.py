@@ -75,16 +75,24 @@ def _join(space: Path) -> None:
         os.close(descriptor)
 
 
-def pids(space: Path, words: str = "") -> list[int]:
-    """Processes in the namespace, with ``words`` in their command line."""
-    return [pid for pid, number in _processes() if number == inode(space) and words in command(pid)]
+def pids(space: Path) -> list[int]:
+    """Processes in the namespace."""
+    return [pid for pid in _processes() if is_in(pid, space)]
 
 
-def _processes() -> Iterator[tuple[int, int]]:
-    for path in PROC.iterdir():
-        if path.name.isdecimal():
-            with suppress(OSError):
-                yield int(path.name), os.stat(path / "ns" / "net").st_ino
+def pids_of(words: str) -> list[int]:
+    """Processes with these words in their command line, wherever they are: a namespace that lost its name may go on."""
+    return [pid for pid in _processes() if words in command(pid)]
+
+
+def is_in(pid: int, space: Path) -> bool:
+    with suppress(OSError):
+        return os.path.samestat(os.stat(PROC / str(pid) / "ns" / "net"), os.stat(space))
+    return False
+
+
+def _processes() -> Iterator[int]:
+    return (int(path.name) for path in PROC.iterdir() if path.name.isdecimal())
 
 
 def command(pid: int) -> str:

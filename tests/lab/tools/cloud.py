@@ -32,7 +32,7 @@ class World:
         self.inet = self.space("inet")
         self.join(self.inet, "eth0", "public")
         self.inet.run("ip", "address", "add", f"{OUTSIDE}/24", "dev", "eth0")
-        self.hosts = []
+        self.hosts, self.guests = [], []
 
     def space(self, name, kind=Space):
         made = kind(name)
@@ -58,6 +58,7 @@ class World:
     def guest(self, host, bridge, mac, name="vm"):
         made = self.space(name, Guest)
         made.settle(self.folder / f"{bridge}-{mac.replace(':', '')}.lease", host, bridge, mac)
+        self.guests.append(made)
         return made
 
     def close(self):
@@ -104,7 +105,7 @@ class LabHost(Host):
 
     def processes(self):
         """Command lines by pid, without those of the lab."""
-        rows = [line.split(None, 1) for line in self.run("ps", "-e", "-o", "pid=,args=").splitlines()]
+        rows = [line.split(None, 1) for line in self.run("ps", "-e", "-ww", "-o", "pid=,args=").splitlines()]
         return {int(pid): words for pid, words in rows if not words.startswith(("bash", "sleep", "ps "))}
 
 
