@@ -6,7 +6,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any, TypeVar, overload
 from uuid import UUID
 
-from agent import Invalid
+from agent.state.errors import Invalid
 
 T = TypeVar("T")
 D = TypeVar("D")

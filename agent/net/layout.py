@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agent import Invalid
+from agent.state.errors import Invalid
 from agent.strict import Reader, address, integer, many, one_of, optional, text
 
 VLAN, VXLAN = "vlan", "vxlan"

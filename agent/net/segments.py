@@ -6,15 +6,16 @@ no other bridge has it.
 """
 
 import json
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent import Failed, Invalid
 from agent.net.layout import VXLAN, Segment
 from agent.net.names import Names
 from agent.net.tools import Tools
+from agent.state.errors import Failed, Invalid
 from agent.state.locks import locked
 
 OVERHEAD = 50  # of VXLAN over IPv4
@@ -210,23 +211,27 @@ class Plug:
 
 
 class Bridges:
-    """Makes it so, on the host that we are on."""
+    """Makes it so, on the host that we are on. ``grace``: seconds for which a segment stays that was asked for by
+    ``add``, for what is to be plugged in there may be on its way.
+    """
 
-    def __init__(self, names: Names, lock: Path):
-        self.names = names
-        self.lock = lock
+    def __init__(self, names: Names, lock: Path, grace: float = 0.0):
+        self.names, self.lock, self.grace = names, lock, grace
+        self._added: dict[Segment, float] = {}
 
     def ensure(self, segments: Iterable[Segment], *, until: float = float("inf")) -> Plan:
         """Exactly these segments; what was done. Repeating it does nothing."""
         with locked(self.lock, wait=WAIT) as lock:
             tools = Tools(lock, until)
-            return self._carry_out(list(segments), look(tools), tools, prune=True)
+            self._added = {one: when for one, when in self._added.items() if when + self.grace > time.monotonic()}
+            return self._carry_out([*segments, *self._added], look(tools), tools, prune=True)
 
     def add(self, segments: Iterable[Segment], *, until: float = float("inf")) -> dict[Segment, Plug]:
         """At least these segments, and where to plug into each."""
         wanted = list(segments)
         with locked(self.lock, wait=WAIT) as lock:
             tools = Tools(lock, until)
+            self._added |= dict.fromkeys(wanted, time.monotonic())
             links = look(tools, self._concerned(wanted))
             self._carry_out(wanted, links, tools, prune=False)
             return self._plugs(wanted, links)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from agent import Failed
+from agent.state.errors import Failed
 
 NEVER = 3600.0
 NOT_FOUND = 127  # says nsenter

@@ -1,7 +1,7 @@
 """A host's routers by hand, or of a system VM.
 
     python3 -m agent.router --root FOLDER --layout FILE [--prefix cp] apply < DOCUMENT
-    ... plan < DOCUMENT | remove NETWORK | status NETWORK | heal | bridges
+    ... plan < DOCUMENT | remove NETWORK | status NETWORK | heal | watch | bridges
 
 Answers JSON. Exit status: 0 done, 2 the question was wrong, 3 busy, 4 failed.
 """
@@ -13,11 +13,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from agent import Busy, Failed, Invalid
 from agent.net.layout import Layout
 from agent.router.routers import Routers
+from agent.state.errors import Busy, Failed, Invalid
 
-ERRORS = {Invalid: ("invalid", 2), Busy: ("busy", 3), Failed: ("unknown", 4)}
+STATUS = {Invalid: 2, Busy: 3, Failed: 4}
 
 
 def main(words: list[str]) -> int:
@@ -27,8 +27,7 @@ def main(words: list[str]) -> int:
         routers = Routers(given.root, Layout.read(json.loads(given.layout.read_text())), prefix=given.prefix)
         result, status = _carry_out(routers, given), 0
     except (Invalid, Busy, Failed) as error:
-        kind, status = ERRORS[type(error)]
-        result = {"error": {"kind": kind, "text": str(error)}}
+        result, status = {"error": {"kind": error.kind, "text": str(error)}}, STATUS[type(error)]
     sys.stdout.write(json.dumps({**result, "seconds": round(time.monotonic() - began, 4)}) + "\n")
     return status
 
@@ -43,8 +42,8 @@ def _carry_out(routers: Routers, given: argparse.Namespace) -> dict[str, Any]:
         return {"result": None}
     if given.verb == "status":
         return {"result": routers.status(given.network)}
-    if given.verb == "heal":
-        return {"result": routers.heal()}
+    if given.verb in ("heal", "watch"):
+        return {"result": routers.heal(thorough=given.verb == "heal")}
     done = routers.bridges.ensure(routers.segments())
     return {"result": {"done": [*done.links, *done.flood], "kept": list(done.kept)}}
 
@@ -61,7 +60,7 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--root", type=Path, required=True)
     parser.add_argument("--layout", type=Path, required=True)
     parser.add_argument("--prefix", default="cp")
-    parser.add_argument("verb", choices=("apply", "plan", "remove", "status", "heal", "bridges"))
+    parser.add_argument("verb", choices=("apply", "plan", "remove", "status", "heal", "watch", "bridges"))
     parser.add_argument("network", nargs="?", default="")
     return parser
 

@@ -149,7 +149,11 @@ class Daemon:
 
     def is_running(self) -> bool:
         found = int(files.read(self.folder / "dnsmasq.pid") or 0)
-        return f"{self.folder}/dnsmasq-" in space.command(found)
+        return f"{self.folder}/dnsmasq-" in space.command(found) and space.is_in(found, self.where)
+
+    def looks_alive(self) -> bool:
+        """It runs, or it was never started."""
+        return self.is_running() or not any(self.folder.glob("dnsmasq-*.conf"))
 
     def reservations(self) -> str:
         return self._list("reservations")

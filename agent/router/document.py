@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
-from agent import Invalid
+from agent.state.errors import Invalid
 from agent.strict import (
     Reader,
     address,

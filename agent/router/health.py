@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent import VERSION, Failed
+from agent import VERSION
 from agent.router import arp, dnsmasq, filter, rules, space
 from agent.router.document import Document
 from agent.router.metadata.service import sockets
 from agent.router.uplinks import uplinks
+from agent.state.errors import Failed
 
 if TYPE_CHECKING:
     from agent.router.router import Router

@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agent import Failed, Invalid
 from agent.net.layout import Layout, Segment
 from agent.net.segments import Bridges, Plug
 from agent.net.tools import Tools
@@ -26,6 +25,7 @@ from agent.router.metadata.service import Service
 from agent.router.rules import GUEST
 from agent.router.wiring import Observed, Steps, Wiring
 from agent.state import files
+from agent.state.errors import Failed, Invalid
 
 ROUNDS = 4
 
@@ -168,6 +168,13 @@ class Router:
         if space.exists(self.where):
             return observe.wiring(self.tools, self.where, target.wiring)
         return Observed({}, observe.cables(self.tools, target.wiring))
+
+    def looks_alive(self, served: dict[str, dict[str, Any]]) -> bool:
+        """Do namespace and processes live? It starts no program; ``served`` is what the metadata process holds."""
+        if self._pending.exists() or not space.exists(self.where) or not self.daemon.looks_alive():
+            return False
+        held = served.get(self.network)
+        return held["space"] == space.inode(self.where) if held else not self.told.has_data()
 
     def usage(self) -> usage.Usage:
         return usage.look(self.tools, self.where) if space.exists(self.where) else usage.Usage()

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from agent import Busy, Failed, Invalid
 from agent.net.layout import Layout, Segment
 from agent.net.names import Names
 from agent.net.segments import Bridges
@@ -17,6 +16,7 @@ from agent.router.home import NETWORK, SPACES, Home
 from agent.router.metadata.service import Service
 from agent.router.router import Plan, Router, segments
 from agent.state import Store, files
+from agent.state.errors import Busy, Failed, Invalid
 from agent.state.locks import locked
 from agent.strict import uuid
 
@@ -30,10 +30,10 @@ class Routers:
     have put the routers elsewhere, and it will say so if it has not.
     """
 
-    def __init__(self, root: Path, layout: Layout, *, prefix: str = "cp", boot: str = ""):
+    def __init__(self, root: Path, layout: Layout, *, prefix: str = "cp", boot: str = "", grace: float = 0.0):
         self.home = Home(root, Names(prefix)).prepared()
         self.layout = layout
-        self.bridges = Bridges(self.home.names, self.home.lock("bridges"))
+        self.bridges = Bridges(self.home.names, self.home.lock("bridges"), grace)
         self.store = Store(root / "desired")
         self.boot = boot or BOOT.read_text().strip()
 
@@ -77,12 +77,21 @@ class Routers:
         document = router.applied() if space.exists(router.where) else None
         return document.generation if document else None
 
-    def heal(self, *, within: float = WITHIN) -> dict[str, str]:
-        """At the start of the agent and every few seconds: what died is started, what nobody wants is removed. The
-        networks with which that did not succeed, and why.
+    def generations(self) -> dict[str, int]:
+        """Of all networks that have a router here."""
+        found = {network: self.generation(network) for network in self.store.keys(NETWORK)}
+        return {network: generation for network, generation in found.items() if generation is not None}
+
+    def heal(self, *, thorough: bool = True, within: float = WITHIN) -> dict[str, str]:
+        """At the start of the agent and now and then: what died is started, what somebody changed is put right, what
+        nobody wants is removed. The networks with which that did not succeed, and why. Without ``thorough`` only
+        processes and namespaces are looked at, which starts no program: that is for every few seconds.
         """
         wrong: dict[str, str] = {}
+        served = Service(self.home).holds() or {}
         for network in self.awake():
+            if not thorough and self._seen(network).looks_alive(served):
+                continue
             try:
                 with self._router(network, within, wait=0.0) as router:
                     if self.store.get(NETWORK, network) is not None:

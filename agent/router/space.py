@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from agent import Failed
 from agent.net.tools import Tools
+from agent.state.errors import Failed
 
 T = TypeVar("T")
 CLONE_NEWNET = 0x40000000

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from agent import Busy
+from agent.state.errors import Busy
 
 PAUSE = 0.02
 

@@ -3,8 +3,8 @@ import threading
 
 import pytest
 
-from agent import Busy
 from agent.state import Store, files
+from agent.state.errors import Busy
 from agent.state.locks import locked
 
 

@@ -81,6 +81,9 @@ class Folder:
     def differs(self, rendered: Rendered) -> bool:
         return {path.name: files.read(path) for path in self._files()} != rendered
 
+    def has_data(self) -> bool:
+        return bool(self._files())
+
     def update(self, rendered: Rendered) -> None:
         self._prepare()
         for path in self._files():

@@ -4,7 +4,6 @@ import json
 import socket
 import sys
 import time
-from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from importlib import util
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import agent
-from agent import Failed
 from agent.net.tools import Tools
 from agent.router import space
 from agent.router.document import Document
@@ -20,12 +18,13 @@ from agent.router.home import SERVICE_ID, Home
 from agent.router.metadata import files
 from agent.router.metadata.server import ANOTHER_RUNS
 from agent.router.rules import METADATA
+from agent.state.errors import Failed
 from agent.state.locks import locked
 
 MODULE = "agent.router.metadata.server"
 PORTS = (80, 8080)
 BACKLOG = 32
-PATIENCE = 5.0
+PATIENCE = 10.0
 
 Holds = dict[str, dict[str, Any]]
 
@@ -126,14 +125,22 @@ class Service:
         self.control.unlink(missing_ok=True)
 
     def _say(self, order: dict[str, Any], carried: list[socket.socket] | None = None) -> dict[str, Any] | None:
-        """The answer; None if there is nobody."""
-        with suppress(FileNotFoundError, ConnectionError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        """The answer; None if there is nobody. Who does not answer is ended: guests of all networks wait for it."""
+        try:
+            answer = self._answer(json.dumps(order).encode(), [each.fileno() for each in carried or ()])
+        except TimeoutError:
+            space.end(space.pids_of(f"main(*sys.argv[1:]) {self.control} "))
+            answer = b""
+        except (FileNotFoundError, ConnectionError):
+            answer = b""
+        return dict(json.loads(answer)) if answer else None
+
+    def _answer(self, text: bytes, descriptors: list[int]) -> bytes:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
             line.settimeout(PATIENCE)
             line.connect(str(self.control))
-            socket.send_fds(line, [json.dumps(order).encode()], [each.fileno() for each in carried or ()])
-            answer = b"".join(iter(lambda: line.recv(1 << 16), b""))
-            return dict(json.loads(answer)) if answer else None
-        return None
+            socket.send_fds(line, [text], descriptors)
+            return b"".join(iter(lambda: line.recv(1 << 16), b""))
 
 
 def _listening(name: str) -> socket.socket:

@@ -1,7 +1,7 @@
 import pytest
 
-from agent import Invalid
 from agent.net.layout import Layout, Physical, Segment
+from agent.state.errors import Invalid
 
 GUEST = Physical("tun", "eth2", "vxlan", ("10.98.0.12",))
 PUBLIC = Physical("pub", "cloudbr0")

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from agent import Failed, Invalid
 from agent.net.layout import Physical, Segment
 from agent.net.names import Names
 from agent.net.segments import Link, Plan, bridge_of, mtu_of, plan
+from agent.state.errors import Failed, Invalid
 
 NAMES = Names()
 MULTICAST = Physical("tun", "eth2", "vxlan")

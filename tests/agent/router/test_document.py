@@ -3,7 +3,6 @@ from ipaddress import IPv4Address, IPv4Network
 
 import pytest
 
-from agent import Invalid
 from agent.router.document import (
     EgressRule,
     FirewallRule,
@@ -18,6 +17,7 @@ from agent.router.document import (
     loose_ends,
     read,
 )
+from agent.state.errors import Invalid
 from tests.lab.tools.documents import address, card, document, egress, forward, machine, network, rule
 
 ANYWHERE = (IPv4Network("0.0.0.0/0"),)

@@ -312,6 +312,27 @@ def test_what_died_or_was_changed_by_hand_is_healed(host, guest, harm):
     assert host.agent("plan", document=full())["result"] == []
 
 
+@pytest.mark.parametrize(
+    "harm", ["pkill -9 -f ^dnsmasq", "pkill -9 -f metadata.server", f"ip netns del cp-{network()}"]
+)
+def test_what_died_is_seen_without_starting_a_program(host, guest, harm):
+    assert host.agent("watch")["result"] == {}
+    host.run(*harm.split())
+
+    assert host.agent("watch")["result"] == {}
+
+    assert wait(lambda: serves(guest), what="the service")
+    assert host.agent("plan", document=full())["result"] == []
+
+
+def test_a_metadata_process_that_hangs_is_replaced(host, guest):
+    host.run("pkill", "-STOP", "-f", "metadata.server")
+
+    assert host.agent("heal")["result"] == {}
+
+    assert wait(lambda: serves(guest), what="the service")
+
+
 def test_health_checks_tell_what_is_wrong(host, guest):
     def failed():
         return {

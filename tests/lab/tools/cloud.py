@@ -32,7 +32,7 @@ class World:
         self.inet = self.space("inet")
         self.join(self.inet, "eth0", "public")
         self.inet.run("ip", "address", "add", f"{OUTSIDE}/24", "dev", "eth0")
-        self.hosts, self.guests = [], []
+        self.hosts = []
 
     def space(self, name, kind=Space):
         made = kind(name)
@@ -58,7 +58,6 @@ class World:
     def guest(self, host, bridge, mac, name="vm"):
         made = self.space(name, Guest)
         made.settle(self.folder / f"{bridge}-{mac.replace(':', '')}.lease", host, bridge, mac)
-        self.guests.append(made)
         return made
 
     def close(self):
