@@ -7,12 +7,13 @@ import re
 import signal
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.lab.tools.documents import address, card, document, egress, forward, mac, machine, network, rule
-from tests.lab.tools.spaces import wait
+from tests.lab.tools.spaces import HERE, PYTHON, wait
 from tests.lab.tools.traffic import get, resolve
 
 ROUNDS = int(os.environ.get("LAB_KILLS", "30"))
@@ -248,12 +249,50 @@ def test_killed_at_any_moment_the_next_time_gets_there(host, capsys):
         assert host.apply(wanted)["result"] == 2 * number + 3, at
         assert host.agent("plan", document=wanted)["result"] == [], at
         assert without_generation(snapshot(host)) == expected, at
+        names = [resolve(partial(host.in_router, network()), "10.1.1.1", name) for name in ("vm10", "vm11")]
+        assert names == [["10.1.1.10"], ["10.1.1.11"]], at
         if chance.random() < 0.7:  # else the next one begins with all that is there
             host.agent("remove", network())
 
     with capsys.disabled():
         print(f"\nkilled {hits} times in {ROUNDS} rounds")  # noqa: T201
     assert hits >= ROUNDS // 2
+
+
+OTHER = {
+    "dhcp": [card(10, "renamed"), card(13)],
+    "machines": [machine(10, user_data=b"#! other")],
+    "public": [address(10, source_nat=True), address(13)],
+    "firewall": [rule(10, "tcp", 8023)],
+    "port_forwarding": [forward(8023, 22)],
+    "static_nat": [{"ip": "198.51.100.13", "to": "10.1.1.13"}],
+    "mtu": None,
+}
+BEFORE = full(port_forwarding=[forward(8022, 22), forward(9999, 99, protocol="udp")])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "least"),
+    [
+        (None, full(**OTHER), 25),
+        (BEFORE, full(2, **OTHER), 20),
+        (BEFORE, full(2, **OTHER, dns=["192.0.2.53"]), 20),
+        (BEFORE, None, 12),
+    ],
+    ids=["made", "changed", "restarted", "removed"],
+)
+def test_dead_before_any_of_its_effects_the_next_time_gets_there(host, before, after, least):
+    given = json.dumps({"before": before, "after": after})
+    words = ("-m", "tests.lab.tools.crashes", host.state, host.layout)
+
+    done = subprocess.run(  # noqa: S603
+        host.words("env", f"PYTHONPATH={HERE}", PYTHON, *words), input=given, capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["wrong"] == {}
+    assert answer["effects"] >= least
 
 
 def test_a_removal_that_was_killed_is_ended_by_healing(host):

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
+from agent.router import space
 from tests.lab.tools.spaces import HERE, PYTHON, Host, Space, cable
 
 TAPS = count()
@@ -98,6 +99,10 @@ class LabHost(Host):
     def router(self, network, *command, check=True):
         """A program in the namespace of a router."""
         return self.run("ip", "netns", "exec", f"cp-{network}", *command, check=check)
+
+    def in_router(self, network, act):
+        """``act`` of ours, done by a thread in the namespace of a router."""
+        return space.inside(Path(f"/proc/{self.pid}/root/run/netns/cp-{network}"), act)
 
     def links(self):
         return {row["ifname"] for row in json.loads(self.run("ip", "-j", "link", "show"))}

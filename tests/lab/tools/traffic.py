@@ -103,7 +103,7 @@ def password(space, ip, wish="send_my_password"):
 
 
 def resolve(space, server, name, *, patience=PATIENCE):
-    """Addresses that a DNS server says; None if it says that there is no such name."""
+    """Addresses that a DNS server says; None if it says that there is no such name. ``space`` is where to ask."""
     labels = b"".join(bytes([len(label)]) + label.encode() for label in name.rstrip(".").split("."))
     question = struct.pack("!HHHHHH", 7, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!HH", 1, 1)
 
@@ -113,7 +113,7 @@ def resolve(space, server, name, *, patience=PATIENCE):
             line.sendto(question, (server, 53))
             return line.recv(512)
 
-    answer = space.inside(act)
+    answer = space.inside(act) if hasattr(space, "inside") else space(act)
     code, count = struct.unpack("!H", answer[2:4])[0] & 15, struct.unpack("!H", answer[6:8])[0]
     records = answer[len(question) :]
     found = [socket.inet_ntoa(records[at * 16 + 12 : at * 16 + 16]) for at in range(count)]
