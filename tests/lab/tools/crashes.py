@@ -72,7 +72,8 @@ def seen(routers, document, network):
     """What is there, and what is wrong with it."""
     if document is None:
         leftovers = [str(path) for path in routers.home.root.rglob(f"*{network}*")]
-        return [*leftovers, *routers.generations()]
+        links = [row["ifname"] for rows in Tools().ask(["link show type veth"]) for row in rows]
+        return [*leftovers, *routers.generations(), *filter(routers.home.names.cables().fullmatch, links)]
     found = routers.would_change(document).words()
     where = routers.home.space(network)
     for card in document["dhcp"]:
