@@ -81,7 +81,7 @@ def seen(routers, document, network):
         if answer != [card["ip"]]:
             found.append(f"{card['name']} is {answer}")
     flows = Tools().attempt("conntrack", "-L", space=str(where)).stdout
-    return found + [f"a flow of before: {line}" for line in flows.splitlines() if "sport=4242" in line]
+    return found + [f"a flow of before: {line}" for line in flows.splitlines() if "sport=4242 dport=9999" in line]
 
 
 def flow(routers, document, network):
