@@ -5,6 +5,7 @@ from typing import Any
 
 from agent.net.tools import Tools
 from agent.router.wiring import FIRST_RULE, OURS, SPECIFIC, Observed, Seen, Wiring
+from agent.state.errors import Failed
 
 Row = dict[str, Any]
 
@@ -15,7 +16,10 @@ QUESTIONS = ("address show", f"route show table all proto {OURS}", "rule show")
 def wiring(tools: Tools, where: Path, wanted: Wiring) -> Observed:
     """Of a namespace that is there."""
     ends = _cables(tools, wanted)
-    addresses, *rest = tools.ask(QUESTIONS, where.name)
+    answers = tools.ask(QUESTIONS, where.name)
+    if len(answers) != len(QUESTIONS):
+        raise Failed(f"{where.name}: the namespace cannot be looked at")
+    addresses, *rest = answers
     links = {row["ifname"]: row for row in addresses}
     loopback = links.pop("lo")
     routes = [row for rows in rest for row in rows if "dst" in row]

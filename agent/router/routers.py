@@ -172,4 +172,7 @@ class Routers:
     def _router(self, network: str, within: float, wait: float = WAIT) -> Iterator[Router]:
         until = time.monotonic() + within
         with locked(self.home.lock(uuid(network, "network")), wait=min(wait, within)) as lock:
-            yield Router(self.home, self.bridges, network, Tools(lock, until))
+            try:
+                yield Router(self.home, self.bridges, network, Tools(lock, until))
+            except OSError as error:  # a full disk, a kernel that will not
+                raise Failed(str(error)) from error

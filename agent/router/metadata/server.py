@@ -65,6 +65,7 @@ class Server:
         self.selector.register(control, selectors.EVENT_READ, self.control)
         self.networks: dict[str, tuple[int, dict[str, Listener]]] = {}  # the number of the namespace, its sockets
         self.guests: dict[int, Guest] = {}
+        self.sent: dict[tuple[str, str], str] = {}  # which password a guest was told, by its network and address
         self.ends = False
 
     def run(self) -> None:
@@ -116,7 +117,7 @@ class Server:
 
     def answer(self, guest: Guest) -> None:
         try:
-            status, body = respond(guest)
+            status, body = respond(guest, self.sent)
         except (OSError, ValueError):
             status, body = answers.UNABLE, b""
         if body is answers.USER_DATA:
@@ -191,13 +192,14 @@ class Server:
                 self.leave(guest)
         if not held:
             self.networks.pop(network, None)
+            self.sent = {who: about for who, about in self.sent.items() if who[0] != network}
 
 
 def place(guest: Guest, kind: str) -> str:
     return f"{ROOT}/data/{guest.listener.network}/{guest.peer}.{kind}"
 
 
-def respond(guest: Guest) -> tuple[int, bytes | None]:
+def respond(guest: Guest, sent: dict[tuple[str, str], str]) -> tuple[int, bytes | None]:
     parsed = answers.parse(guest.request)
     if parsed is None:
         return answers.BAD_REQUEST, b""
@@ -206,7 +208,7 @@ def respond(guest: Guest) -> tuple[int, bytes | None]:
         return answers.NOT_ALLOWED, b""
     machine = told(guest)
     if guest.listener.port == PASSWORD_PORT:
-        return password(guest, machine, headers.get("domu_request", ""))
+        return password(guest, machine, headers.get("domu_request", ""), sent)
     return answers.metadata(path, machine, os.path.exists(place(guest, "data")))
 
 
@@ -218,18 +220,24 @@ def told(guest: Guest) -> dict[str, Any] | None:
         return None
 
 
-def password(guest: Guest, machine: dict[str, Any] | None, wish: str) -> tuple[int, bytes]:
-    """Told until the guest says that it has it; the receipt outlives this process and the host."""
+def password(
+    guest: Guest, machine: dict[str, Any] | None, wish: str, sent: dict[tuple[str, str], str]
+) -> tuple[int, bytes]:
+    """Told until the guest says that it has it; the receipt outlives this process and the host. What it says is about
+    the password that it was told: there may be a new one since.
+    """
     if wish not in (answers.SEND, answers.SAVED):
         return answers.BAD_REQUEST, b"bad_request"
     if machine is None or not machine["password"]:
         return answers.OK, answers.NO_PASSWORD
-    receipt = f"{ROOT}/receipts/{guest.listener.network}/{machine['uuid']}"
+    receipt, who = f"{ROOT}/receipts/{guest.listener.network}/{machine['uuid']}", (guest.listener.network, guest.peer)
     if read(receipt) == machine["password_id"]:
         return answers.OK, answers.NO_PASSWORD
     if wish == answers.SEND:
+        sent[who] = machine["password_id"]
         return answers.OK, machine["password"].encode()
-    write(receipt, machine["password_id"])
+    if sent.pop(who, "") == machine["password_id"]:
+        write(receipt, machine["password_id"])
     return answers.OK, answers.NO_PASSWORD
 
 

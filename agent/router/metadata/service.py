@@ -4,6 +4,7 @@ import json
 import socket
 import sys
 import time
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from importlib import util
@@ -133,7 +134,9 @@ class Service:
             answer = b""
         except (FileNotFoundError, ConnectionError):
             answer = b""
-        return dict(json.loads(answer)) if answer else None
+        with suppress(ValueError):  # it died in the middle of it
+            return dict(json.loads(answer))
+        return None
 
     def _answer(self, text: bytes, descriptors: list[int]) -> bytes:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:

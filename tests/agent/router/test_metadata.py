@@ -232,13 +232,27 @@ def test_a_password_is_told_until_it_is_acknowledged(process):
     assert receipt.read_text() == told(10, password="secret")["password_id"]
 
 
-def test_a_new_password_is_told_again(process):
+def test_a_new_password_is_told_again_even_if_the_old_one_is_acknowledged_late(process):
     process.listen(8080)
-    process.get(8080, DomU_Request="saved_password")
     path = process.folder / "data" / network() / "127.0.0.1.json"
-    path.write_text(json.dumps(told(10, password="second")))
+    for acknowledged_late in (False, True):
+        process.get(8080, DomU_Request="send_my_password")
+        if not acknowledged_late:
+            process.get(8080, DomU_Request="saved_password")
+        word = f"password {acknowledged_late}"
+        path.write_text(json.dumps(told(10, password=word)))
+        if acknowledged_late:
+            process.get(8080, DomU_Request="saved_password")
 
-    assert process.get(8080, DomU_Request="send_my_password") == (200, b"second")
+        assert process.get(8080, DomU_Request="send_my_password") == (200, word.encode())
+
+
+def test_who_acknowledges_what_it_was_not_told_is_told_still(process):
+    process.listen(8080)
+
+    assert process.get(8080, DomU_Request="saved_password") == (200, b"saved_password")
+
+    assert process.get(8080, DomU_Request="send_my_password") == (200, b"secret")
 
 
 def test_requests_are_small_and_of_one_kind(process):
