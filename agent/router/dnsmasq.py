@@ -1,11 +1,13 @@
 """DHCP and DNS of a router: one dnsmasq. It is restarted when its configuration differs, else it reads its lists again.
 
-The name of the configuration file has a digest of it: the command line of the process says what it runs with.
+The name of the configuration file has a digest of it and the number of the guest card: the command line of the process
+says what it runs with, and on which card it has its sockets.
 """
 
 import os
 import pwd
 import signal
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -40,7 +42,7 @@ def render(document: Document, folder: Path, mtu: int) -> Rendered | None:
     """None if the router serves neither DHCP nor DNS."""
     if not document.has("Dhcp", "Dns"):
         return None
-    lines = [*_common(folder), *_dns(document, folder), *_dhcp(document, folder, mtu)]
+    lines = [f"# at {document.router_ip}", *_common(folder), *_dns(document, folder), *_dhcp(document, folder, mtu)]
     return Rendered("".join(f"{line}\n" for line in lines), _reservations(document), _names(document))
 
 
@@ -105,7 +107,14 @@ class Daemon:
     where: Path
 
     def configuration(self, rendered: Rendered) -> Path:
-        return self.folder / f"dnsmasq-{rendered.digest}.conf"
+        return self.folder / f"dnsmasq-{rendered.digest}-{self.card()}.conf"
+
+    def card(self) -> int:
+        """The kernel's number of the guest card; another card of that name has another one."""
+        try:
+            return space.inside(self.where, lambda: socket.if_nametoindex(GUEST))
+        except OSError:  # there is none yet
+            return 0
 
     def pid(self, rendered: Rendered) -> int:
         """Of the process that runs with this configuration in this namespace; 0 if none does."""

@@ -143,7 +143,9 @@ class Router:
         self.told.update(target.told)
         if plan.sockets:
             self.service.ensure(target.document, self.where, self.tools)
-        verdict = plan.dnsmasq or ("reload" if plan.pending and target.dnsmasq else "")
+        # Asked again: a card that was made anew makes it deaf.
+        verdict = self.daemon.verdict(target.dnsmasq, target.document)
+        verdict = verdict or ("reload" if plan.pending and target.dnsmasq else "")
         self.daemon.carry_out(verdict, target.dnsmasq, target.document, self.tools)
 
     def _rewire(self, steps: Steps, target: Target) -> None:

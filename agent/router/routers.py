@@ -127,6 +127,11 @@ class Routers:
                 found[document.own.uuid] = network
         return found
 
+    def fetched_passwords(self) -> dict[str, list[str]]:
+        """Machines by network that said that they have their password: the manager may forget it."""
+        folders = {network: self._seen(network).told.fetched() for network in self.store.keys(NETWORK)}
+        return {network: sorted(machines) for network, machines in folders.items() if machines}
+
     def status(self, network: str, *, within: float = WITHIN) -> dict[str, Any]:
         """How the router is. It changes nothing, so it may be asked while something changes."""
         router = self._seen(network, within)

@@ -81,10 +81,11 @@ def daemon(tmp_path):
     return found
 
 
-def verdict(daemon, monkeypatch, *, running, is_in=True, mtu=1450, **given):
+def verdict(daemon, monkeypatch, *, running, is_in=True, card_number=7, mtu=1450, **given):
     """What is to be done when a process with the configuration ``running`` is there."""
     wanted = read(document(**{"dhcp": [card(10)], **given}))
-    command = f"dnsmasq --conf-file={daemon.folder}/dnsmasq-{running}.conf" if running else ""
+    command = f"dnsmasq --conf-file={daemon.folder}/dnsmasq-{running}-7.conf" if running else ""
+    monkeypatch.setattr(Daemon, "card", lambda self: card_number)
     monkeypatch.setattr("agent.router.space.command", lambda pid: command)
     monkeypatch.setattr("agent.router.space.is_in", lambda pid, where: is_in)
     return daemon.verdict(render(wanted, daemon.folder, mtu), wanted)
@@ -99,6 +100,7 @@ def test_only_what_differs_is_done(daemon, monkeypatch):
     assert verdict(daemon, monkeypatch, running=same, mtu=1500) == "restart"
     assert verdict(daemon, monkeypatch, running="another") == "restart"
     assert verdict(daemon, monkeypatch, running=same, is_in=False) == "restart"
+    assert verdict(daemon, monkeypatch, running=same, card_number=8) == "restart"
     assert verdict(daemon, monkeypatch, running="") == "restart"
     assert verdict(daemon, monkeypatch, running=same, services=["SourceNat"]) == "stop"
 

@@ -1,17 +1,10 @@
 import contextlib
-import os
 
 import pytest
 
 from tests.lab.tools.cloud import World
 from tests.lab.tools.documents import document
 from tests.lab.tools.traffic import Server
-
-
-def pytest_collection_modifyitems(items):
-    """Where it cannot run it fails; nothing is skipped."""
-    if os.geteuid() != 0 and any("/lab/" in str(item.path) for item in items):
-        pytest.exit("tests/lab makes network namespaces: run it as root", 4)
 
 
 @pytest.fixture(scope="module")

@@ -60,8 +60,12 @@ def snapshot(host, number=1, *, handles=False):
     }
 
 
-def without_generation(found):
-    return {**found, "files": {name: text for name, text in found["files"].items() if name != "applied.json"}}
+def stable(found):
+    """Without what differs from one making to the next: the generation, the kernel's numbers of cards."""
+    numberless = json.loads(re.sub(r"(dnsmasq-\w{16})-\d+", r"\1", json.dumps({**found, "files": None})))
+    texts = {re.sub(r"-\d+\.conf$", "", name): text for name, text in found["files"].items()}
+    texts.pop("applied.json")
+    return {**numberless, "files": texts}
 
 
 def files(folder: Path):
@@ -227,7 +231,7 @@ def test_killed_at_any_moment_the_next_time_gets_there(host, capsys):
     seed = random.randrange(1 << 32)
     chance = random.Random(seed)
     host.apply(full())
-    expected = without_generation(snapshot(host))
+    expected = stable(snapshot(host))
     host.agent("remove", network())
     began = time.monotonic()
     host.apply(full())
@@ -248,7 +252,7 @@ def test_killed_at_any_moment_the_next_time_gets_there(host, capsys):
         wanted = full(2 * number + 3)
         assert host.apply(wanted)["result"] == 2 * number + 3, at
         assert host.agent("plan", document=wanted)["result"] == [], at
-        assert without_generation(snapshot(host)) == expected, at
+        assert stable(snapshot(host)) == expected, at
         names = [resolve(partial(host.in_router, network()), "10.1.1.1", name) for name in ("vm10", "vm11")]
         assert names == [["10.1.1.10"], ["10.1.1.11"]], at
         if chance.random() < 0.7:  # else the next one begins with all that is there
@@ -322,7 +326,7 @@ def serves(guest):
         named = resolve(guest, "10.1.1.1", "vm11", patience=0.5) == ["10.1.1.11"]
     except OSError:
         return False
-    return named and get(guest, "10.1.1.1", "/latest/meta-data/local-hostname") == (200, b"vm10")
+    return named and guest.dhcp() and get(guest, "10.1.1.1", "/latest/meta-data/local-hostname") == (200, b"vm10")
 
 
 @pytest.mark.parametrize(
@@ -333,6 +337,7 @@ def serves(guest):
         ("ip", "netns", "del", f"cp-{network()}"),
         ("ip", "netns", "exec", f"cp-{network()}", "nft", "flush", "ruleset"),
         ("ip", "netns", "exec", f"cp-{network()}", "ip", "link", "set", "guest", "down"),
+        ("ip", "netns", "exec", f"cp-{network()}", "ip", "link", "del", "guest"),
         ("ip", "netns", "exec", f"cp-{network()}", "ip", "address", "flush", "dev", "pub0"),
         ("ip", "netns", "exec", f"cp-{network()}", "ip", "route", "flush", "default"),
         ("ip", "netns", "exec", f"cp-{network()}", "sysctl", "-qw", "net.ipv4.ip_forward=0"),
@@ -340,13 +345,13 @@ def serves(guest):
     ids=lambda words: " ".join(words[-3:]),
 )
 def test_what_died_or_was_changed_by_hand_is_healed(host, guest, harm):
-    expected = snapshot(host)
+    expected = stable(snapshot(host))
     host.run(*harm)
     wait(lambda: host.agent("plan", document=full())["result"], what="the harm")
 
     assert host.agent("heal")["result"] == {}
 
-    assert snapshot(host) == expected
+    assert stable(snapshot(host)) == expected
     assert wait(lambda: serves(guest), what="the service")
     assert host.agent("plan", document=full())["result"] == []
 
@@ -457,6 +462,35 @@ def test_bridges_stay_while_a_router_or_a_guest_is_plugged_in(world, host):
     guest.run("ip", "link", "del", "eth0")
     assert "link del cpb-x1001" in host.agent("bridges")["result"]["done"]
     assert {name for name in host.links() if name.startswith("cp")} == set()
+
+
+def test_a_network_that_grows_and_moves_to_another_segment(world, host):
+    host.apply(full())
+
+    host.apply(full(2, cidr="10.1.0.0/16", dhcp=[card(10), {**card(11), "ip": "10.1.200.11"}]))
+    far = world.guest(host, "cpb-x1001", mac(11), "vm11")
+    assert far.dhcp()["ip"] == "10.1.200.11"
+    assert resolve(far, "10.1.1.1", "vm10") == ["10.1.1.10"]
+
+    host.apply(full(3, segment="1099"))
+    near = world.guest(host, "cpb-x1099", mac(10), "vm10")
+    assert near.dhcp()["ip"] == "10.1.1.10"
+    assert far.dhcp() is None
+    for each in (far, near):
+        each.run("ip", "link", "del", "eth0")
+
+
+def test_the_gateway_of_a_network_may_change(world, host):
+    host.apply(full())
+    guest = world.guest(host, "cpb-x1001", mac(10), "vm10")
+
+    host.apply(full(2, gateway="10.1.1.254"))
+
+    assert guest.dhcp()["router"] == "10.1.1.254"
+    assert resolve(guest, "10.1.1.254", "vm10") == ["10.1.1.10"]
+    assert get(guest, "10.1.1.254", "/latest/meta-data/local-hostname") == (200, b"vm10")
+    assert get(guest, "10.1.1.1", "/", patience=0.3) == (0, b"")
+    guest.run("ip", "link", "del", "eth0")
 
 
 def test_the_router_of_a_shared_network_serves_beside_the_gateway(world, host):

@@ -244,25 +244,18 @@ def _card(lab):
 
 
 def test_bytes_are_counted_by_address_both_ways(world, lab, one, two, servers):
-    servers(one, 22)
-    servers(two, 80)
-    lab.apply(
-        firewall=OPEN,
-        port_forwarding=[forward(8022, 22, machine=20)],
-        static_nat=[{"ip": "198.51.100.12", "to": "10.1.1.21"}],
-    )
+    servers(two, 53, kind=socket.SOCK_DGRAM)
+    lab.apply(firewall=OPEN, static_nat=[{"ip": "198.51.100.12", "to": "10.1.1.21"}])
     before = lab.status()["usage"]
 
-    for _ in range(3):
-        ask(world.inet, "198.51.100.12", 80)
-    lab.apply(firewall=[*OPEN, rule(10, "tcp", 1)][:2])  # other rules, the same counters
+    answers = [ask_udp(world.inet, "198.51.100.12", 53) for _ in range(3)]
+    lab.apply(firewall=OPEN[1:])  # other rules, the same counters
     after = lab.status()["usage"]
 
     assert after["epoch"] == before["epoch"]
     assert _grown(before, after, "198.51.100.10") == (0, 0)
-    received, sent = _grown(before, after, "198.51.100.12")
-    assert 3 * 5 * 40 <= received < 3 * 600
-    assert 3 * 5 * 40 <= sent < 3 * 600
+    heads = 20 + 8
+    assert _grown(before, after, "198.51.100.12") == (3 * (heads + len("?")), 3 * (heads + len(answers[0])))
 
 
 def _grown(before, after, ip):
