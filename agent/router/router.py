@@ -28,6 +28,7 @@ from agent.state import files
 from agent.state.errors import Failed, Invalid
 
 ROUNDS = 4
+NOTHING = Observed({}, frozenset())
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,10 @@ class Router:
             filter.load(self.tools, self.where, target.rules)
         if plan.usage:
             self.tools.run("nft", "-f", "-", stdin=plan.usage, space=str(self.where))
+        before = NOTHING if plan.pending else self._seen(target)
         if plan.steps:
             self._rewire(plan.steps, target)
+        self._announce(before, target)
         filter.forget(self.tools, self.where, self.applied(), target.document)
         self.told.forget_receipts(target.document)
         self.told.update(target.told)
@@ -150,16 +153,16 @@ class Router:
 
     def _rewire(self, steps: Steps, target: Target) -> None:
         """Until nothing is left to do: the kernel takes routes away with links and addresses."""
-        before = self._seen(target)
         wrong = ""
         for _ in range(ROUNDS):
             wrong = self.tools.force(steps.outside) or self.tools.force(steps.inside, self.where.name)
             steps = wiring.steps(self.where.name, target.wiring, self._seen(target))
             if not steps:
-                return self._announce(before, target)
+                return
         raise Failed(f"ip: {wrong or 'the wiring of the router does not come to an end'}")
 
     def _announce(self, before: Observed, target: Target) -> None:
+        """Addresses that are new, or of which nobody knows whether they were announced."""
         for card in target.wiring.cards:
             held = before.cards[card.name].addresses if card.name in before.cards else ()
             fresh = [address.partition("/")[0] for address in card.addresses if address not in held]
@@ -169,7 +172,7 @@ class Router:
     def _seen(self, target: Target) -> Observed:
         if space.exists(self.where):
             return observe.wiring(self.tools, self.where, target.wiring)
-        return Observed({}, observe.cables(self.tools, target.wiring))
+        return replace(NOTHING, cables=observe.cables(self.tools, target.wiring))
 
     def looks_alive(self, served: dict[str, dict[str, Any]]) -> bool:
         """Do namespace and processes live? It starts no program; ``served`` is what the metadata process holds."""

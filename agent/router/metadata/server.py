@@ -89,10 +89,8 @@ class Server:
                 self.write(what) if what.out or what.left else self.read(what)
             except BlockingIOError:
                 pass
-            except OSError:
+            except (OSError, ValueError, KeyError):  # whatever it is, the others are served
                 self.leave(what)
-
-    # guests
 
     def welcome(self, listener: Listener) -> None:
         try:
@@ -146,8 +144,6 @@ class Server:
         self.guests.pop(guest.sock.fileno(), None)
         self.selector.unregister(guest.sock)
         guest.close()
-
-    # the agent
 
     def obey(self) -> None:
         """One question of the agent, JSON with sockets beside it, and its answer."""
