@@ -1,0 +1,1 @@
+"""The networks of a host: bridges that machines and routers are plugged into, and what joins them across hosts."""
