@@ -92,11 +92,12 @@ def owned_models() -> list[type[OwnedResource]]:
 
 def placed_models() -> list[Any]:
     """All that carry a copy of their owner's place: owned rows, and what is told about them."""
-    return [
-        m
-        for m in apps.get_models()
-        if any(isinstance(f, PathField) and f.name == "domain_path" for f in m._meta.fields)
-    ]
+
+    def has_place(model: Any) -> bool:
+        fields = model._meta.fields
+        return any(isinstance(field, PathField) and field.name == "domain_path" for field in fields)
+
+    return [model for model in apps.get_models() if has_place(model) and not model._meta.proxy]
 
 
 @atomically

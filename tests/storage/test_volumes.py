@@ -3,7 +3,7 @@ import pytest
 from apps.configuration.store import STORE
 from apps.core.errors import CloudError
 from apps.core.models import Tag
-from apps.events.models import Event
+from apps.events.models import Alert
 from apps.infrastructure.models import Host
 from apps.jobs import runner
 from apps.limits.models import Counter
@@ -181,7 +181,7 @@ def test_a_volume_that_may_be_attached_stays_and_turns_out_to_be_what_it_is(api,
     assert volume.state == ("Ready" if there else "Allocated")
     assert Attachment.objects.filter(volume=volume).exists() == bool(cloud.attached[str(volume.uuid)])
     assert used(disk.alice.account) == 2 * GIB
-    assert not Event.objects.filter(family="alert").exists()
+    assert not Alert.all_tenants.exists()
 
 
 def test_an_instance_of_somebody_else_or_somewhere_else_gets_no_volume(api, make, disk, cloud):
