@@ -6,7 +6,6 @@ from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Concat, Substr
 
 from apps.core.errors import InvalidParameter
-from apps.core.models import Tag
 from apps.core.ownership import placed_models
 from apps.core.reach import under
 from apps.core.retry import atomically
@@ -37,8 +36,7 @@ def move(*, domain: Domain, parent: Domain) -> None:
     _rewrite(Domain.including_removed.filter(under(old, "path")), "path", old, new)
     _respell(Domain.all_tenants.get(pk=domain.pk))
     for model in placed_models():
-        _rewrite(model.including_removed.filter(under(old)), "domain_path", old, new)
-    _rewrite(Tag.objects.filter(under(old)), "domain_path", old, new)
+        _rewrite(model._base_manager.filter(under(old)), "domain_path", old, new)
 
 
 @atomically

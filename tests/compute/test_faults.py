@@ -4,7 +4,7 @@ import pytest
 
 from apps.core.errors import CloudError
 from apps.core.models import Question
-from apps.events.models import Event
+from apps.events.models import Alert
 from apps.hypervisors.errors import Busy, Refused, Unknown
 from apps.infrastructure.models import Host
 from apps.jobs import runner, worker
@@ -309,6 +309,6 @@ def test_an_undo_that_fails_is_tried_until_it_succeeds_and_an_alert_says_so_once
 
     with pytest.raises(CloudError):
         answer(got["jobid"])
-    assert Event.objects.filter(family="alert").count() == 1
+    assert Alert.all_tenants.count() == 1
     assert VirtualMachine.all_tenants.get().state == "Stopped"
     check(world)
