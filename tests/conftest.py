@@ -101,7 +101,9 @@ class Make:
 
     def pool(self, name="s1", **kw):
         """Of the whole zone, unless told otherwise."""
-        given = {"zone": self.zone(), "hypervisor": "Fake", "scope": "ZONE", **kw}
+        row = kw.get("host") or kw.get("cluster") or kw.get("zone") or self.zone()
+        given = {"zone": self.zone(), "hypervisor": "Fake", "scope": "ZONE", "place": row.lock_key.split(".")[1], **kw}
+        given["placement_bytes"] = given.get("capacity_bytes", 1 << 40)
         (pool := StoragePool(name=name, **given)).save()
         return pool
 

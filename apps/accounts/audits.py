@@ -24,11 +24,12 @@ def paths() -> Iterator[str]:
 @audit("owned rows: domain path and project flag are the owner's")
 def copies() -> Iterator[str]:
     for model in placed_models():
-        wrong = model.including_removed.exclude(domain_path=F("owner__domain__path"))
-        for uuid in wrong.values_list("uuid", flat=True):
-            yield f"{model._meta.verbose_name} {uuid}: its domain path is not its owner's"
+        rows, name = model._base_manager, "uuid" if hasattr(model, "uuid") else "pk"
+        wrong = rows.exclude(domain_path=F("owner__domain__path"))
+        for key in wrong.values_list(name, flat=True):
+            yield f"{model._meta.verbose_name} {key}: its domain path is not its owner's"
         for project in (True, False):
-            flagged = model.including_removed.filter(in_project=project)
+            flagged = rows.filter(in_project=project)
             wrong = flagged.exclude(owner__type=5) if project else flagged.filter(owner__type=5)
-            for uuid in wrong.values_list("uuid", flat=True):
-                yield f"{model._meta.verbose_name} {uuid}: its project flag is wrong"
+            for key in wrong.values_list(name, flat=True):
+                yield f"{model._meta.verbose_name} {key}: its project flag is wrong"

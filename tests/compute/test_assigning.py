@@ -7,7 +7,7 @@ from apps.compute.services import disks
 from apps.core.callers import Kind
 from apps.core.errors import CloudError
 from apps.core.models import Tag
-from apps.firewall.services import rules
+from apps.firewall.services import nat
 from apps.limits.models import Counter
 from apps.limits.services import set_limit
 from apps.machines.models import Attachment, Nic
@@ -91,10 +91,10 @@ def test_what_forbids_it_is_said(world, make, bob, down, vm):
     refused(world, vm, bob, text)
     refused(world, down, down.owner, f"account: instance {down.uuid} is of account alice already")
     address = public.acquire(owner=down.owner, zone=world.zone, network=Network.all_tenants.get(name="net"))
-    rules.enable_static_nat(address=address, vm=down)
+    nat.enable_static_nat(address=address, vm=down)
     text = f"virtualmachineid: rules lead to instance {down.uuid}; delete them first"
     refused(world, down, bob, text, 536)
-    rules.disable_static_nat(address=address)
+    nat.disable_static_nat(address=address)
     refused(world, down, bob, "networkids: network .*", 531, networkids=Network.all_tenants.get(name="net").uuid)
     world.deploy(name="other", startvm=False)
     world.template.is_public = False

@@ -5,7 +5,7 @@ import pytest
 from apps.compute.services import networking
 from apps.core.callers import Kind
 from apps.core.errors import CloudError
-from apps.firewall.services import rules
+from apps.firewall.services import nat
 from apps.infrastructure.models import Zone
 from apps.machines.models import Nic, VirtualMachine
 from apps.network.models import Network, RangeAddress
@@ -115,7 +115,7 @@ def test_the_default_card_and_one_that_rules_lead_to_stay(world, net, running):
     first, second = Nic.all_tenants.filter(vm=vm).order_by("device_id")
     other = world.deploy(networkids=[world.shared, net], startvm=False)
     address = public.acquire(owner=vm.owner, zone=vm.zone, network=net)
-    rules.enable_static_nat(address=address, vm=vm)
+    nat.enable_static_nat(address=address, vm=vm)
 
     command = "removeNicFromVirtualMachine"
     text = f"nicid: {first.uuid} is the default card; make another one the default first"
@@ -128,7 +128,7 @@ def test_the_default_card_and_one_that_rules_lead_to_stay(world, net, running):
     text = f"nicid: {first.uuid} is the default card already"
     refused(world, "updateDefaultNicForVirtualMachine", vm, text, nicid=first.uuid)
 
-    rules.disable_static_nat(address=address)
+    nat.disable_static_nat(address=address)
     world.do(command, virtualmachineid=vm.uuid, nicid=second.uuid)
     assert cards(vm) == [(0, "shared", True)]
 
@@ -176,7 +176,7 @@ def test_addresses_of_running_machines_and_those_of_rules_stay(world, net):
     update(down, f"ipaddress: the card has {free.ip} already", nicid=free.uuid, ipaddress=free.ip)
     update(down, ".*is not free.*", 533, nicid=free.uuid, ipaddress=nic.ip)
     update(down, "ipaddress: .*10.1.1.1 .*", nicid=free.uuid, ipaddress="10.1.1.1")
-    rules.enable_static_nat(address=address, vm=down)
+    nat.enable_static_nat(address=address, vm=down)
     update(down, "nicid: rules of network net lead to this card; delete them first", 536, nicid=free.uuid)
     check(world)
 

@@ -73,8 +73,8 @@ def test_slots_are_numbered_past_the_drive_and_chosen(world, make, running):
     refused(world, "attachVolume", text, **params, deviceid=3)
     text = "deviceid: there is a data disk in slot 4 already"
     refused(world, "attachVolume", text, 536, **params, deviceid=4)
-    HypervisorCapabilities(hypervisor="Simulator", max_data_volumes=4).save()
-    text = "virtualmachineid: an instance on Simulator has 4 data disks at most"
+    HypervisorCapabilities(hypervisor="Fake", max_data_volumes=4).save()
+    text = "virtualmachineid: an instance on Fake has 4 data disks at most"
     refused(world, "attachVolume", text, **params)
     check(world)
 

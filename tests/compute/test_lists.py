@@ -7,7 +7,7 @@ import pytest
 from apps.accounts.services import key_pairs
 from apps.core.callers import Kind
 from apps.core.errors import CloudError
-from apps.firewall.services import rules
+from apps.firewall.services import nat
 from apps.infrastructure.models import Cluster, Host
 from apps.machines.models import VirtualMachine
 from apps.network.services import public
@@ -74,7 +74,7 @@ def test_filters_by_zone_hypervisor_and_creator_find_all_of_them(world, make, on
     user = make.row("accounts.User", world.alice.account)
     VirtualMachine.all_tenants.update(creator=user)
 
-    for params in ({"zoneid": world.zone.uuid}, {"hypervisor": "simulator"}, {"userid": user.uuid}):
+    for params in ({"zoneid": world.zone.uuid}, {"hypervisor": "fake"}, {"userid": user.uuid}):
         assert found(world, **params) == ["one", "two"]
     assert found(world, hypervisor="KVM") == []
     assert found(world, forvirtualnetwork=False) == ["two"]
@@ -180,7 +180,7 @@ def test_what_cannot_be_asked_is_431(world, params, text):
 
 def test_a_tenant_is_told_all_but_the_places(world, one):
     address = public.acquire(owner=one.owner, zone=one.zone, network=one.nics.get().network)
-    rules.enable_static_nat(address=address, vm=one)
+    nat.enable_static_nat(address=address, vm=one)
 
     told = world.do("listVirtualMachines", id=one.uuid)["virtualmachine"][0]
 
@@ -221,7 +221,7 @@ def test_a_tenant_is_told_all_but_the_places(world, one):
         "rootdeviceid": 0,
         "rootdevicetype": "ROOT",
         "securitygroup": [],
-        "hypervisor": "Simulator",
+        "hypervisor": "Fake",
         "ipaddress": nic.ip,
         "publicip": address.ip,
         "publicipid": str(address.uuid),

@@ -180,18 +180,18 @@ def test_templates_that_are_not_for_users_are_refused(world, make):
     data = world.iso(is_bootable=False)
 
     refused(world, "templateid: debian is not for instances of users", templateid=system)
-    refused(world, "templateid: ISO rescue is not bootable", templateid=data, hypervisor="Simulator")
+    refused(world, "templateid: ISO rescue is not bootable", templateid=data, hypervisor="Fake")
     refused(world, "templateid: say which template or ISO the instance is made from", templateid=None)
-    refused(world, "hypervisor: template debian is made for Simulator", hypervisor="KVM")
+    refused(world, "hypervisor: template debian is made for Fake", hypervisor="KVM")
 
 
 def test_a_machine_from_an_iso_has_an_empty_root_disk_of_the_disk_offering(world):
     iso, five = world.iso(), world.disk_offering(5)
 
-    vm = world.deploy(templateid=iso, diskofferingid=five, hypervisor="simulator")
+    vm = world.deploy(templateid=iso, diskofferingid=five, hypervisor="fake")
 
     root = world.root_disk(vm)
-    assert (vm.hypervisor, vm.iso, root.size, root.template, root.offering) == ("Simulator", iso, 5 * GIB, None, five)
+    assert (vm.hypervisor, vm.iso, root.size, root.template, root.offering) == ("Fake", iso, 5 * GIB, None, five)
     assert world.cloud.isos == {str(vm.uuid): str(iso.uuid)}
     check(world)
 
@@ -206,7 +206,7 @@ def test_a_machine_from_an_iso_has_an_empty_root_disk_of_the_disk_offering(world
     ],
 )
 def test_an_order_from_an_iso_says_all_that_it_needs(world, more, text):
-    given = {"templateid": world.iso(), "hypervisor": "Simulator", "diskofferingid": world.disk_offering()} | more
+    given = {"templateid": world.iso(), "hypervisor": "Fake", "diskofferingid": world.disk_offering()} | more
 
     refused(world, text, **given)
 
@@ -247,12 +247,12 @@ def test_a_data_disk_that_is_ordered_badly_is_refused(world, record, text, code)
 
 
 def test_there_are_not_more_data_disks_than_the_hypervisor_takes(world):
-    HypervisorCapabilities(hypervisor="Simulator", max_data_volumes=1).save()
+    HypervisorCapabilities(hypervisor="Fake", max_data_volumes=1).save()
     five = world.disk_offering(5)
 
     refused(
         world,
-        "virtualmachineid: an instance on Simulator has 1 data disks at most",
+        "virtualmachineid: an instance on Fake has 1 data disks at most",
         diskofferingid=five,
         datadisksdetails=[{"diskofferingid": five.uuid}],
     )

@@ -95,7 +95,7 @@ def test_a_limit_refuses_a_larger_root_disk(world, vm):
 
 
 def test_a_machine_from_an_iso_gets_an_empty_disk(world):
-    vm = world.deploy(templateid=world.iso(), diskofferingid=world.disk_offering(5), hypervisor="Simulator")
+    vm = world.deploy(templateid=world.iso(), diskofferingid=world.disk_offering(5), hypervisor="Fake")
 
     restore(world, vm)
 

@@ -12,7 +12,8 @@ from apps.core.models import Question
 from apps.core.ownership import admit
 from apps.hypervisors import fake
 from apps.images.models import Template, TemplateCopy
-from apps.infrastructure.models import Cluster, Host, PhysicalNetwork, TrafficType
+from apps.infrastructure.models import Cluster, Host, PhysicalNetwork, ServiceProvider, TrafficType
+from apps.infrastructure.services import zones
 from apps.jobs import runner
 from apps.machines.models import Attachment, Nic, Reservation, VirtualMachine
 from apps.network.models import Network, Segment
@@ -36,6 +37,7 @@ class World:
         monkeypatch.setattr(fake, "CLOUD", self.cloud)
         self.alice, self.zone = make.caller("alice", make.domain()), make.zone()
         self.hosts = [make.host(name) for name in ("h1", "h2")]
+        self.pool = make.row("storage.StoragePool", None)
         self.small, self.shared = make.offering(), make.shared_network()
         self.template = make.template(self.alice.account, size_bytes=2 * GIB)
         for call, error, how in faults:
@@ -109,9 +111,12 @@ class World:
             return found
         (carrier := PhysicalNetwork(zone=self.zone, name="p", state="Enabled", vlan="100-109")).save()
         TrafficType(physical_network=carrier, kind="Guest").save()
+        enabled = {"state": "Enabled", "services": list(ROUTER)}
+        ServiceProvider(physical_network=carrier, name="VirtualRouter", **enabled).save()
         Segment.objects.bulk_create(Segment(physical_network=carrier, number=n) for n in range(100, 110))
-        pod = self.make.row("infrastructure.Pod", None)
-        Cluster(zone=self.zone, pod=pod, name="c", hypervisor="Simulator").save()
+        ends = {"gateway": "172.16.0.1", "netmask": "255.255.0.0", "start_ip": "172.16.0.2", "end_ip": "172.16.0.9"}
+        pod = zones.create_pod(zone=self.zone, name="p", **ends)
+        Cluster(zone=self.zone, pod=pod, name="c", hypervisor="Fake").save()
         span = {"gateway": "192.0.2.1", "netmask": "255.255.255.0", "start_ip": "192.0.2.10", "end_ip": "192.0.2.60"}
         ranges.create(zone=self.zone, vlan="50", for_virtual_network=True, physical_network=carrier, **span)
         ServiceOffering(name="router", is_system=True, system_vm_type="domainrouter", memory_mib=256).save()

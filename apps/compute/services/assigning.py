@@ -46,7 +46,8 @@ def _check(vm: VirtualMachine, owner: Any) -> None:
     if owner.state == "disabled":
         raise InvalidParameter(f"account: {owner.name} is disabled: nothing new can belong to it")
     changes.hold_stopped(vm, "giving it to another account")
-    if Rule.all_tenants.filter(vm=vm).exists() or StaticNat.objects.filter(vm=vm).exists():
+    rules = Rule.all_tenants.filter(vm=vm).exclude(state=Rule.State.REVOKE)
+    if rules.exists() or StaticNat.objects.filter(vm=vm).exists():
         raise ResourceInUse(f"virtualmachineid: rules lead to instance {vm.uuid}; delete them first")
 
 

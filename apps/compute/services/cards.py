@@ -67,7 +67,7 @@ def _claim_removal(vm: VirtualMachine, nic: Nic) -> bool:
 
 
 def has_rules(nic: Nic) -> bool:
-    rules = Rule.all_tenants.filter(network=nic.network_id, vm=nic.vm_id)
+    rules = Rule.all_tenants.filter(network=nic.network_id, vm=nic.vm_id).exclude(state=Rule.State.REVOKE)
     return rules.exists() or StaticNat.objects.filter(address__network=nic.network_id, vm=nic.vm_id).exists()
 
 
