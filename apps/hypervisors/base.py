@@ -78,13 +78,16 @@ class MachineSpec:
 
 @dataclass(frozen=True)
 class HostFacts:
-    """What a host says of itself when it is added and at every heartbeat."""
+    """What a host says of itself when it is added and at every heartbeat. ``hosts`` is how many like it the URL stands
+    for: one, but for who manages many.
+    """
 
     cpu_cores: int
     cpu_speed_mhz: int
     memory_bytes: int
     version: str = ""
     cpu_sockets: int = 1
+    hosts: int = 1
 
 
 class HostDriver(Protocol):

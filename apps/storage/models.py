@@ -98,6 +98,7 @@ class Volume(OwnedResource):
         DATADISK = "DATADISK"
 
     counts = {"volume": 1, "primary_storage": "size"}
+    tag_types = {"Volume": Q()}
     guarded = OwnedResource.guarded | {"target_size", "settled_size", "target_offering", "pool", "via"}
 
     name = models.CharField(max_length=255)

@@ -1,4 +1,5 @@
 import pytest
+from django.db import OperationalError
 
 from apps.configuration.models import Value
 from apps.configuration.store import STORE
@@ -45,3 +46,17 @@ def test_who_wants_to_hear_of_a_change_hears_of_it_when_the_new_value_holds(monk
     STORE.store("test.delay", "30")
 
     assert heard == [("test.delay", 30)]
+
+
+def test_a_database_that_is_gone_leaves_what_was_known(delay, monkeypatch):
+    STORE.store("test.delay", "30")
+    assert delay.value() == 30
+
+    def fail(*names):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(Value.objects, "values_list", fail)
+    STORE.forget()
+    monkeypatch.setattr(STORE, "_until", 0.0)
+
+    assert delay.value() == 30

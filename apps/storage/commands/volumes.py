@@ -131,6 +131,7 @@ class ListVolumes(OwnedListCommand):
 
     model = "storage.Volume"
     has_ids = True
+    tells_count = True
     keyword_in = ("name", "kind", "state")
     filters = {
         "name": "name",
