@@ -10,7 +10,7 @@ import pytest
 from apps.core import dispatch
 from apps.core.errors import CloudError
 from apps.core.models import Question
-from apps.events.models import Event
+from apps.events.models import Alert
 from apps.hypervisors import fake
 from apps.hypervisors.errors import Busy, Refused, Unknown
 from apps.jobs.models import Job
@@ -268,7 +268,7 @@ def test_a_disk_that_cannot_be_deleted_does_not_keep_the_others(db, make, monkey
 
     assert list(w.cloud.disks) == [str(rows[0].uuid)]
     assert StoragePool.all_tenants.get().used_bytes == 2 * GIB
-    assert Event.objects.filter(family="alert", text__endswith="are tried again: 1").count() == 1
+    assert Alert.all_tenants.filter(text__endswith="are tried again: 1").count() == 1
     w.cloud.attached.clear()
     expunge.try_again()
     work_off()
