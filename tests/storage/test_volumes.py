@@ -2,7 +2,6 @@ import pytest
 
 from apps.configuration.store import STORE
 from apps.core.errors import CloudError
-from apps.core.models import Tag
 from apps.events.models import Alert
 from apps.infrastructure.models import Host
 from apps.jobs import runner
@@ -520,7 +519,7 @@ def test_lists_by_every_filter(api, make, disk, cloud):
     make.volume(alice.account, name="system", zone=disk.zone, is_system=True)
     make.volume(alice.account, name="hidden", zone=disk.zone, is_displayed=False)
     make.volume(make.account("bob"), name="foreign", zone=disk.zone)
-    Tag.objects.create(kind="storage.volume", row_id=far.pk, key="k", value="v")
+    api(alice, "createTags", resourceids=far.uuid, resourcetype="Volume", tags=[{"key": "k", "value": "v"}])
 
     def listed(caller=alice, **by):
         return [v["name"] for v in api(caller, "listVolumes", **by).get("volume", [])]
