@@ -6,6 +6,7 @@ from typing import Any
 from apps.core.answers import TagResponse, details_of
 from apps.core.responses import FULL, Batch, Computed, Field, Many, Response
 from apps.infrastructure import capacity
+from apps.infrastructure.models import HostTag
 
 ASKED = "capacity"  # word of details: only where showcapacities asks for it
 MIB = 1 << 20
@@ -135,8 +136,6 @@ def in_bytes(mib: int) -> int:
 
 
 def tags_of(keys: Sequence[int]) -> dict[int, dict[str, Any]]:
-    from apps.infrastructure.models import HostTag
-
     found: dict[int, list[str]] = {}
     for key, tag in HostTag.objects.filter(host__in=keys).order_by("tag").values_list("host_id", "tag"):
         found.setdefault(key, []).append(tag)
