@@ -224,7 +224,7 @@ def test_a_zone_with_system_machines_is_not_deleted_and_without_them_it_is(api, 
 
 def test_its_management_address_is_of_the_pod_that_it_runs_in(api, w):
     pod = centre.saved(Pod(zone=w.zone, name="pod2", **centre.POD | {"start_ip": "172.16.1.2", "end_ip": "172.16.1.3"}))
-    PodAddress.objects.create(pod=pod, ip="172.16.1.2")
+    PodAddress.objects.bulk_create([PodAddress(pod=pod, ip=f"172.16.1.{n}") for n in (2, 3)])
     vm = machines().first()
     api(w.root, "stopSystemVm", id=vm.uuid)
     Host.all_tenants.filter(name="h2").update(pod=pod)
