@@ -4,6 +4,7 @@ import uuid
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Q
 
 from apps.core.ownership import OwnedResource
 from apps.core.reach import Infrastructure, Reach, Shared
@@ -29,6 +30,7 @@ class Network(OwnedResource):
 
     reach: ClassVar[Shared] = Shared(shares="network.NetworkShare", domain="domain", below="subdomain_access")
     counts = {"network": 1}
+    tag_types = {"Network": Q()}
 
     name = models.CharField(max_length=255)
     display_text = models.CharField(max_length=255, default="")
@@ -146,6 +148,7 @@ class PublicAddress(OwnedResource):
         FREE = "Free"
 
     counts = {"public_ip": 1}
+    tag_types = {"PublicIpAddress": Q()}
 
     address = models.OneToOneField(
         RangeAddress, models.PROTECT, null=True, related_name="held_by"

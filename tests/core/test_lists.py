@@ -9,9 +9,9 @@ from apps.compute.commands.responses import InstanceResponse
 from apps.core import lists
 from apps.core.commands import REGISTRY
 from apps.core.errors import CloudError
-from apps.core.models import Tag
 from apps.core.responses import View, encode, projection
 from apps.storage.models import Volume
+from apps.tags import services as tags
 from tests.conftest import unknown
 
 
@@ -49,7 +49,7 @@ def test_names_match_whole_without_case_and_trailing_blanks(api, make, caller):
 def test_all_tags_must_match_and_one_without_a_value_is_refused(api, make, caller):
     one, two = make.volume(caller.account), make.volume(caller.account)
     for row, key, value in ((one, "a", "1"), (two, "a", "1"), (two, "b", "2")):
-        Tag.objects.create(kind="storage.volume", row_id=row.pk, key=key, value=value)
+        tags.create(word="Volume", rows=[row], tags={key: value})
 
     both = api(caller, "listVolumes", tags=[{"key": "a", "value": "1"}, {"key": "b", "value": "2"}])
 
