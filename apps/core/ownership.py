@@ -91,11 +91,14 @@ def owned_models() -> list[type[OwnedResource]]:
 
 
 def placed_models() -> list[Any]:
-    """All that carry a copy of their owner's place: owned rows, and what is told about them."""
+    """All that carry a copy of their owner's place: owned rows, and what is told about them. Tags, which go with their
+    rows and have no name of their own, are looked after by who writes them.
+    """
     return [
         m
         for m in apps.get_models()
-        if any(isinstance(f, PathField) and f.name == "domain_path" for f in m._meta.fields)
+        if hasattr(m, "including_removed")
+        and any(isinstance(f, PathField) and f.name == "domain_path" for f in m._meta.fields)
     ]
 
 

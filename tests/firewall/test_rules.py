@@ -5,7 +5,7 @@ import pytest
 from apps.accounts.tenants import caller_for
 from apps.core import dispatch
 from apps.core.errors import CloudError
-from apps.events.models import Event
+from apps.events.models import UsageEvent
 from apps.firewall.models import Rule
 from apps.firewall.services import rules
 from apps.hypervisors.errors import Refused, Unknown
@@ -320,7 +320,7 @@ def test_what_is_forwarded_is_metered_and_holes_are_not(api, w):
     row = api(w.caller, "createPortForwardingRule", publicport=22, privateport=22, **forwarding)["portforwardingrule"]
     api(w.caller, "deletePortForwardingRule", id=row["id"])
 
-    kinds = Event.objects.filter(family="usage", kind__startswith="NET.RULE").values_list("kind", flat=True)
+    kinds = UsageEvent.objects.filter(kind__startswith="NET.RULE").values_list("kind", flat=True)
     assert list(kinds) == ["NET.RULEADD", "NET.RULEDELETE"]
 
 

@@ -8,7 +8,7 @@ from apps.accounts.tenants import caller_for
 from apps.core import dispatch
 from apps.core.callers import Kind
 from apps.core.errors import CloudError
-from apps.events.models import Event
+from apps.events.models import UsageEvent
 from apps.hypervisors.errors import Refused, Unknown
 from apps.jobs import runner
 from apps.network.models import IpRange, PublicAddress, RangeAddress
@@ -58,7 +58,7 @@ def test_the_first_address_of_a_network_is_its_source_nat_address(api, world, ne
     ]
     assert (second["ipaddress"], second["issourcenat"]) == ("192.168.0.3", False)
     assert not first.keys() & {"physicalnetworkid", "vlanname", "fordisplay"}
-    usage = Event.objects.filter(family="usage", kind="NET.IPASSIGN").count()
+    usage = UsageEvent.objects.filter(kind="NET.IPASSIGN").count()
     assert usage == 2
 
 
@@ -110,7 +110,7 @@ def test_an_address_that_is_given_back_is_free_when_no_device_has_it_any_more(ap
     work_off()
     assert not PublicAddress.all_tenants.filter(uuid=row["id"]).exists()
     assert RangeAddress.objects.get(ip=row["ipaddress"]).taken_by == ""
-    assert Event.objects.filter(family="usage", kind="NET.IPRELEASE").count() == 1
+    assert UsageEvent.objects.filter(kind="NET.IPRELEASE").count() == 1
     scenes.check_network(running, "Implemented")
 
 
@@ -139,7 +139,7 @@ def test_an_address_that_a_device_may_have_is_not_free_when_acquiring_it_failed(
     catch_up_with_lagging()
     work_off()
     assert PublicAddress.all_tenants.count() == 1
-    assert Event.objects.filter(family="usage", kind__startswith="NET.IP").count() == 1  # of the source NAT address
+    assert UsageEvent.objects.filter(kind__startswith="NET.IP").count() == 1  # of the source NAT address
     scenes.check_network(running, "Implemented")
 
 
