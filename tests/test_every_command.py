@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework import serializers
 
 from apps.accounts.ports import teardown
+from apps.configuration import store
 from apps.core import wire
 from apps.core.callers import ROOT, USER, Kind
 from apps.core.commands import NO_EVENT, REGISTRY, AsyncCommand, Command, CreateCommand, command
@@ -104,7 +105,8 @@ def counts():
 
 
 @LISTS
-def test_a_list_costs_the_same_queries_for_3_and_for_60_rows(api, make, spec, django_assert_num_queries):
+def test_a_list_costs_the_same_queries_for_3_and_for_60_rows(api, make, spec, monkeypatch):
+    monkeypatch.setattr(store, "KEPT_FOR", 0.0)  # a slow machine reads them again in one of the two measurements
     caller = make.root()
     label = spec.cls.model
     costs = []
@@ -141,7 +143,7 @@ def test_a_change_that_has_no_name_writes_no_event(api, make):
     api(make.root(), "addRegion", id=7, name="far", endpoint="http://far")
 
     assert Region.objects.filter(pk=7).exists()
-    assert not Event.including_removed.exists()
+    assert not Event.all_tenants.exists()
 
 
 @ALL

@@ -13,6 +13,7 @@ from apps.infrastructure.models import (
     PhysicalNetwork,
     Pod,
     PodAddress,
+    PodRange,
     ServiceProvider,
     TrafficType,
     Zone,
@@ -61,11 +62,17 @@ def names() -> Iterator[str]:
             yield f"{row[1]} of the kind {model._meta.verbose_name} have the name {row[0]}"
 
 
-@audit("pods: there is a row for each address of the range")
+@audit("pods: there is a row for each address of its ranges")
 def pod_ranges() -> Iterator[str]:
     rows = dict(PodAddress.objects.values_list("pod").annotate(n=Count("pk")))
-    for key, name, start, end in Pod.all_tenants.values_list("pk", "name", "start_ip", "end_ip"):
-        size = int(IPv4Address(end)) - int(IPv4Address(start)) + 1
+    sizes: dict[int, int] = {}
+    for key, start, end in (
+        *Pod.all_tenants.values_list("pk", "start_ip", "end_ip"),
+        *PodRange.objects.values_list("pod", "start_ip", "end_ip"),
+    ):
+        sizes[key] = sizes.get(key, 0) + int(IPv4Address(end)) - int(IPv4Address(start)) + 1
+    for key, name in Pod.all_tenants.values_list("pk", "name"):
+        size = sizes[key]
         if rows.pop(key, 0) != size:
             yield f"pod {name} does not have a row for each of its {size} addresses"
     if rows:

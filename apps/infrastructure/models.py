@@ -70,6 +70,16 @@ class Pod(Row):
         constraints = [models.UniqueConstraint(fields=["zone", "name", "alive"], name="one_pod_per_name")]
 
 
+class PodRange(models.Model):
+    """More management addresses of a pod, beside the range that it was made with."""
+
+    pod = models.ForeignKey(Pod, models.PROTECT, related_name="ranges")
+    start_ip = models.GenericIPAddressField()
+    end_ip = models.GenericIPAddressField()
+    vlan = models.CharField(max_length=64, default="")
+    for_system_vms = models.BooleanField(default=False)
+
+
 class PodAddress(models.Model):
     """A management address of a pod. ``taken_by`` is the lock key of the machine that has it, "" when free."""
 

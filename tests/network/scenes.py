@@ -103,9 +103,17 @@ def matches(w, network):
     assert [row["ip"] for row in document["public"]] == list(ips)
 
 
+# Machines of users are rows without disks or places here: the books of those rooms are kept elsewhere.
+BOOKS = ("networks", "rules", "static NAT", "security groups", "routers", "system machines", "cards", "pods", "places")
+
+
+def findings():
+    found = audit.findings()
+    return [line for subject, lines in found.items() if subject.partition(":")[0] in BOOKS for line in lines]
+
+
 def nothing_wrong():
-    wrong = {subject: lines for subject, lines in audit.findings().items() if lines and "limits" not in subject}
-    assert wrong == {}
+    assert findings() == []
     return True
 
 

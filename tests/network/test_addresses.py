@@ -261,6 +261,18 @@ def test_a_reserved_address_is_given_back_and_has_another_name_then(api, world, 
     assert ips(api, world.alice, id=uuid) == []
 
 
+def test_an_account_that_goes_gives_its_reserved_addresses_back(api, make, world):
+    api(world.alice, "reserveIpAddress", id=free_one(api, world.alice, "192.168.0.6"))
+    world.centre.public.owner = world.owner
+    world.centre.public.save(update_fields=["owner"])
+
+    assert api(world.root, "deleteAccount", id=world.owner.uuid) == {"success": True}
+
+    assert PublicAddress.all_tenants.count() == RangeAddress.objects.exclude(taken_by="").count() == 0
+    assert IpRange.all_tenants.get().owner is None
+    assert scenes.nothing_wrong()
+
+
 def test_only_a_reserved_address_is_released_by_that_command(api, world, net, refused):
     row = api(world.alice, "associateIpAddress", networkid=net.uuid)["ipaddress"]
 

@@ -7,6 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from apps.core import schedules
 from apps.jobs import schedule
 from apps.jobs.models import FlowRun, Schedule
 from apps.network.models import Network
@@ -79,7 +80,7 @@ def test_the_wait_is_the_operators(idle, set_to):
 
 
 def test_the_look_comes_as_often_as_the_operator_says(set_to):
-    entry = schedule.SCHEDULES["network.gc"]
+    entry = schedules.SCHEDULES["network.gc"]
     assert (entry.every, entry.pause) == (INTERVAL, timedelta(seconds=600))
     schedule.run_due()
     set_to("network.gc.interval", "20")

@@ -106,13 +106,13 @@ def test_an_account_gets_one_first_network_however_many_machines_it_begins_with(
 
 def test_one_of_all_makes_the_pod_with_a_name(make, found):
     from apps.infrastructure.models import Pod
-    from apps.infrastructure.services import zones
+    from apps.infrastructure.services import pods
 
     place = {"gateway": "172.17.0.1", "netmask": "255.255.0.0"}
 
     def work(n):
         ends = {"start_ip": f"172.17.{n}.2", "end_ip": f"172.17.{n}.9"}
-        return zones.create_pod(zone=found.zone, name="same", **place, **ends).pk
+        return pods.create(zone=found.zone, name="same", **place, **ends).pk
 
     won, codes = tried(work)
 

@@ -163,6 +163,28 @@ def test_machines_of_all_get_addresses_and_the_router_is_one_of_them(make, monke
     assert scenes.nothing_wrong()
 
 
+def test_a_shared_network_goes_with_its_router_and_its_addresses(api, make, monkeypatch):
+    from apps.network.models import Segment
+    from tests.crash import work_off
+    from tests.network.test_flows import leave
+
+    w = scenes.world(make, monkeypatch)
+    root = make.root()
+    network = centre.shared(w.centre, root.account)
+    vm = centre.machine(make, w.alice, network)
+    scenes.start(vm, network)
+    work_off()
+    with pytest.raises(CloudError, match="still has instances in it"):
+        api(root, "deleteNetwork", id=network.uuid)
+    leave(vm)
+
+    assert api(root, "deleteNetwork", id=network.uuid) == {"success": True}
+
+    assert (scenes.routers().count(), w.cloud.routers[str(network.uuid)]) == (0, {})
+    assert not Segment.objects.filter(number=60).exists()
+    assert scenes.nothing_wrong()
+
+
 def test_a_network_without_services_of_a_router_has_none(make, monkeypatch):
     from tests.crash import work_off
 

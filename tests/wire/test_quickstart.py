@@ -13,7 +13,7 @@ from tests.clouds import CODE, Cloud
 
 SCRIPTS = re.findall(r"^```sh\n(.*?)^```$", (CODE / "docs" / "quickstart.md").read_text(), re.MULTILINE | re.DOTALL)
 BEFORE, ADVANCED, BASIC = SCRIPTS
-PATIENCE = 240
+PATIENCE = 600  # a hundred calls, each a process of its own
 
 
 @pytest.fixture(scope="module")

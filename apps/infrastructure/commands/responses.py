@@ -6,9 +6,11 @@ from typing import Any
 from apps.core.answers import TagResponse, details_of
 from apps.core.responses import FULL, Batch, Computed, Field, Many, Response
 from apps.infrastructure import capacity
+from apps.infrastructure.models import HostTag, Pod, PodRange
 
 ASKED = "capacity"  # word of details: only where showcapacities asks for it
 MIB = 1 << 20
+UNTAGGED = "vlan://untagged"
 
 
 def text_or_none(text: str) -> str:
@@ -76,8 +78,28 @@ class ZoneResponse(Response):
     capacity = capacities("zone")
 
 
-def one(value: str) -> list[str]:
-    return [value]
+RANGES = dict.fromkeys(("startip", "endip", "forsystemvms", "vlanid", "ipranges"), "list")
+
+
+def ranges_of(keys: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """The range that each pod was made with and those that were added: as lists that go together, and as records."""
+    rows: dict[int, list[tuple[str, str, str, str, str]]] = {}
+    for key, start, end, gateway in Pod.including_removed.filter(pk__in=keys).values_list(
+        "pk", "start_ip", "end_ip", "gateway"
+    ):
+        rows[key] = [(start, end, gateway, "0", UNTAGGED)]
+    more = PodRange.objects.filter(pod__in=keys).order_by("pk")
+    for key, start, end, gateway, system, vlan in more.values_list(
+        "pod", "start_ip", "end_ip", "pod__gateway", "for_system_vms", "vlan"
+    ):
+        rows[key].append((start, end, gateway, "1" if system else "0", f"vlan://{vlan}" if vlan else UNTAGGED))
+    return {key: _told(found) for key, found in rows.items()}
+
+
+def _told(found: list[tuple[str, str, str, str, str]]) -> dict[str, Any]:
+    names = ("startip", "endip", "gateway", "forsystemvms", "vlanid")
+    records = [dict(zip(names, row, strict=True)) for row in found]
+    return {name: [record[name] for record in records] for name in names if name != "gateway"} | {"ipranges": records}
 
 
 class PodResponse(Response):
@@ -90,15 +112,7 @@ class PodResponse(Response):
     zonename = Field("zone__name")
     gateway = Field(type="string")
     netmask = Field(type="string")
-    startip = Computed(("start_ip",), one)
-    endip = Computed(("end_ip",), one)
-    forsystemvms = Computed((), lambda: ["0"], type="list")
-    vlanid = Computed((), lambda: ["vlan://untagged"], type="list")
-    ipranges = Computed(
-        ("start_ip", "end_ip", "gateway"),
-        lambda start, end, gateway: [{"startip": start, "endip": end, "gateway": gateway, "forsystemvms": "0"}],
-        type="list",
-    )
+    ranges = Batch(ranges_of, RANGES)
     allocationstate = Field("allocation_state")
     hasannotations = Computed((), bool, type="boolean")
     capacity = capacities("pod")
@@ -135,8 +149,6 @@ def in_bytes(mib: int) -> int:
 
 
 def tags_of(keys: Sequence[int]) -> dict[int, dict[str, Any]]:
-    from apps.infrastructure.models import HostTag
-
     found: dict[int, list[str]] = {}
     for key, tag in HostTag.objects.filter(host__in=keys).order_by("tag").values_list("host_id", "tag"):
         found.setdefault(key, []).append(tag)

@@ -2,19 +2,17 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from apps.core.callers import ROOT, USER, Access, Kind
+from apps.core.callers import ROOT, USER, Access
 from apps.core.commands import Command, command
-from apps.core.errors import InvalidParameter
 from apps.core.lists import ListCommand
-from apps.core.refs import Ref, RefFilter
+from apps.core.refs import Ref
 from apps.core.wire import Bool, Int, Map, Str
 from apps.infrastructure import ports
-from apps.infrastructure.commands.responses import PodResponse, ZoneResponse
-from apps.infrastructure.models import Allocation, Pod, Zone
+from apps.infrastructure.commands.responses import ZoneResponse
+from apps.infrastructure.models import Allocation, Zone
 from apps.infrastructure.services import zones
 
 STATES = (Allocation.ENABLED.value, Allocation.DISABLED.value)
-ADMIN = ROOT | Kind.RESOURCE_ADMIN
 ADDRESS = "address of a name server"
 
 
@@ -126,64 +124,3 @@ class ListZones(WithCapacities):
             for answer in ports.zones_of.all():
                 rows = rows.filter(pk__in=answer(self.caller.account))
         return rows.filter(allocation_state=Allocation.ENABLED) if given.get("available") else rows
-
-
-POD_RANGE = {"gateway": "gateway", "netmask": "netmask", "start_ip": "startip"}
-
-
-@command("createPod", roles=ROOT, event="POD.CREATE", response=PodResponse)
-class CreatePod(Command):
-    """Creates a pod with its range of management addresses."""
-
-    name = Str(required=True, help_text="the name, unique in its zone")
-    zoneid = Ref("infrastructure.Zone", Access.OPERATE, source="zone", required=True, help_text="the zone")
-    gateway = Str(length=64, help_text="gateway of the management network")
-    netmask = Str(length=64, help_text="netmask of the management network")
-    startip = Str(length=64, source="start_ip", help_text="first address for system machines")
-    endip = Str(length=64, source="end_ip", help_text="last address; the first if absent")
-    allocationstate = allocation()
-
-    def run(self, zone: Zone, name: str, end_ip: str = "", **values: Any) -> Pod:
-        for source, wire in POD_RANGE.items():
-            if not values.get(source):
-                raise InvalidParameter(f"{wire}: a pod needs it")
-        return zones.create_pod(zone=zone, name=name, end_ip=end_ip or values["start_ip"], **values)
-
-
-@command("updatePod", roles=ROOT, event="POD.EDIT", response=PodResponse)
-class UpdatePod(Command):
-    """Changes a pod; addresses in use stay in its range."""
-
-    id = Ref("infrastructure.Pod", Access.OPERATE, source="pod", required=True, help_text="the pod")
-    name = Str(help_text="the new name")
-    gateway = Str(length=64, help_text="gateway of the management network")
-    netmask = Str(length=64, help_text="netmask of the management network")
-    startip = Str(length=64, source="start_ip", help_text="first address for system machines")
-    endip = Str(length=64, source="end_ip", help_text="last address for system machines")
-    allocationstate = allocation()
-
-    def run(self, pod: Pod, **values: Any) -> Pod:
-        return zones.update_pod(pod=pod, **values)
-
-
-@command("deletePod", roles=ROOT, event="POD.DELETE", response=None)
-class DeletePod(Command):
-    """Deletes a pod that has nothing in it."""
-
-    id = Ref("infrastructure.Pod", Access.OPERATE, source="pod", required=True, help_text="the pod")
-
-    def run(self, pod: Pod) -> None:
-        zones.delete_pod(pod=pod)
-
-
-@command("listPods", roles=ADMIN, response=PodResponse)
-class ListPods(WithCapacities):
-    """Lists pods."""
-
-    model = "infrastructure.Pod"
-    keyword_in = ("name",)
-    filters = {
-        "name": "name",
-        "allocationstate": "allocation_state",
-        "zoneid": RefFilter("infrastructure.Zone", "zone"),
-    }

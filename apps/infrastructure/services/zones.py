@@ -1,4 +1,4 @@
-"""Zones and pods."""
+"""Zones."""
 
 import secrets
 from typing import Any
@@ -7,7 +7,7 @@ from apps.core.errors import InvalidParameter
 from apps.core.models import Detail
 from apps.core.retry import atomically
 from apps.infrastructure import addresses, ports
-from apps.infrastructure.models import Allocation, Cluster, Host, PhysicalNetwork, Pod, PodAddress, Zone
+from apps.infrastructure.models import Allocation, Host, PhysicalNetwork, Pod, Zone
 from apps.infrastructure.services.places import hold, save_named
 
 ADDRESSES = ("dns1", "dns2", "internal_dns1", "internal_dns2")
@@ -73,58 +73,3 @@ def delete(*, zone: Zone) -> None:
             raise InvalidParameter(f"id: zone {zone.name} still has {word}")
     ports.check_unused(zone)
     zone.mark_removed()
-
-
-@atomically
-def create_pod(*, zone: Zone, name: str, gateway: str, netmask: str, start_ip: str, end_ip: str, **values: Any) -> Pod:
-    hold(zone)
-    found = _pod_addresses(zone, gateway, netmask, start_ip, end_ip)
-    place = {"gateway": gateway, "netmask": netmask, "start_ip": start_ip, "end_ip": end_ip}
-    pod = Pod(zone=zone, name=name, **place, **values)
-    save_named(pod)
-    PodAddress.objects.bulk_create([PodAddress(pod=pod, ip=str(ip)) for ip in found], batch_size=5000)
-    return pod
-
-
-def _pod_addresses(zone: Zone, gateway: str, netmask: str, start_ip: str, end_ip: str, but: int = 0) -> list[Any]:
-    found = addresses.span(start_ip, end_ip, addresses.network(gateway, netmask), gateway)
-    others = Pod.all_tenants.filter(zone=zone).exclude(pk=but).values_list("start_ip", "end_ip")
-    if addresses.overlap(start_ip, end_ip, list(others)):
-        raise InvalidParameter("startip: the range overlaps that of another pod of the zone")
-    return found
-
-
-@atomically
-def update_pod(*, pod: Pod, **values: Any) -> Pod:
-    if values.keys() & {"gateway", "netmask", "start_ip", "end_ip"}:
-        place = {n: values.get(n, getattr(pod, n)) for n in ("gateway", "netmask", "start_ip", "end_ip")}
-        _move_range(pod, [str(ip) for ip in _pod_addresses(pod.zone, **place, but=pod.pk)])
-    for name, value in values.items():
-        setattr(pod, name, value)
-    if values:
-        save_named(pod, update_fields=list(values))
-    return pod
-
-
-def _move_range(pod: Pod, wanted: list[str]) -> None:
-    rows, keep = PodAddress.objects.filter(pod=pod), set(wanted)
-    there = set(rows.values_list("ip", flat=True))
-    gone = sorted(there - keep)
-    for start in range(0, len(gone), 500):  # free ones first: one that is taken meanwhile is seen, and stays
-        rows.filter(ip__in=gone[start : start + 500], taken_by="").delete()
-        if rows.filter(ip__in=gone[start : start + 500]).exists():
-            raise InvalidParameter("startip: an address that would go is in use by a system machine")
-    PodAddress.objects.bulk_create([PodAddress(pod=pod, ip=ip) for ip in wanted if ip not in there], batch_size=5000)
-
-
-@atomically
-def delete_pod(*, pod: Pod) -> None:
-    hold(pod)
-    for model, word in ((Cluster, "clusters"), (Host, "hosts")):
-        if model.all_tenants.filter(pod=pod).exists():
-            raise InvalidParameter(f"id: pod {pod.name} still has {word}")
-    ports.check_unused(pod)
-    PodAddress.objects.filter(pod=pod, taken_by="").delete()
-    if PodAddress.objects.filter(pod=pod).exists():
-        raise InvalidParameter(f"id: addresses of pod {pod.name} are in use by system machines")
-    pod.mark_removed()

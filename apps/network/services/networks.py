@@ -41,7 +41,10 @@ def physical_network_of(zone: Zone, offering: NetworkOffering, wanted: PhysicalN
     rows = rows.filter(network_tags=offering.tags).order_by("pk")
     found = rows.first()
     if found is None:
-        raise InvalidParameter(f"zoneid: zone {zone.name} has no enabled physical network for guest traffic")
+        raise InvalidParameter(
+            f"zoneid: zone {zone.name} has no enabled physical network for guest traffic",
+            tenant=f"zoneid: zone {zone.name} takes no networks of this offering",
+        )
     _check_providers(offering, found)
     return found
 

@@ -4,6 +4,7 @@
 """
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from apps.core.errors import InvalidParameter
@@ -112,7 +113,7 @@ def _enabled(key: str, text: str) -> str:
     return O.NONE if text.lower() == "true" else O.REFUSED
 
 
-READERS = {
+READERS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "wait": ("latency_ms", _number),
     "fault": ("outcome", _fault),
     "after": ("late_ms", _number),
