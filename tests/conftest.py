@@ -18,7 +18,9 @@ from apps.infrastructure.models import Host, Zone
 from apps.jobs import runner, wake
 from apps.jobs.models import Job
 from apps.machines.models import VirtualMachine
-from apps.offerings.models import ServiceOffering
+from apps.network.models import Network
+from apps.network.services import ranges
+from apps.offerings.models import NetworkOffering, ServiceOffering
 from apps.rbac.models import Role
 from apps.rbac.services import _rules
 from apps.storage.models import StoragePool, Volume
@@ -104,6 +106,24 @@ class Make:
 
     def volume(self, owner, **kw):
         return admit(Volume, owner, **{"name": "vol", "size": 1 << 30, "zone": self.zone(), **kw})
+
+    def shared_network(self):
+        """Of everybody, in the zone; there is nothing to implement in it."""
+        if network := Network.all_tenants.filter(name="shared").first():
+            return network
+        operator = self.account("operator")
+        (offering := NetworkOffering(name="plain", guest_ip_type="Shared", state="Enabled")).save()
+        place = {"cidr": "10.9.0.0/24", "gateway": "10.9.0.1", "netmask": "255.255.255.0", "is_public": True}
+        kinds = {"guest_type": "Shared", "acl_type": "Domain", "state": "Setup", "is_counted": False}
+        network = admit(Network, operator, name="shared", zone=self.zone(), offering=offering, **place, **kinds)
+        span = {"gateway": "10.9.0.1", "netmask": "255.255.255.0", "start_ip": "10.9.0.2", "end_ip": "10.9.0.200"}
+        ranges.create(zone=network.zone, network=network, for_virtual_network=False, vlan="untagged", **span)
+        return network
+
+    def order(self, owner):
+        """The parameters of the least order of a machine."""
+        rows = {"serviceofferingid": self.offering(), "templateid": self.template(owner), "zoneid": self.zone()}
+        return rows | {"networkids": self.shared_network()}
 
     def row(self, label, owner):
         """The least valid row of any kind."""

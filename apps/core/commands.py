@@ -22,6 +22,7 @@ from apps.core.wire import EMPTY, Bad, Field, Uuid
 
 REGISTRY: dict[str, "Spec"] = {}
 UNSET: Any = object()
+NO_EVENT = ""  # of a change for which CloudStack has no event
 SECRET_WORDS = ("password", "secretkey", "privatekey", "accesskey")
 C = TypeVar("C", bound="type[Command]")
 
@@ -199,7 +200,7 @@ def _problems(spec: Spec, no_response: bool, no_locks: bool) -> Iterable[str]:
         yield "needs roles"
     if no_response:
         yield "needs a response, or None for success"
-    if cls.changes and not spec.event:
+    if cls.changes and spec.event is None:
         yield "changes something and needs an event"
     if cls.run is Command.run:
         yield "has no run()"

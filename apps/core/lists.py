@@ -91,13 +91,17 @@ class ListCommand(Command):
             if field.lookup and (key := field.source or name) in given:
                 value = given[key]
                 lookups[field.lookup] = value.rstrip(" ") if isinstance(value, str) else value
-        words = Q()
-        for column in self.keyword_in if keyword else ():
-            words |= Q(**{f"{column}__icontains": keyword})
+        words = self.words(keyword) if keyword else Q()
         rows = self.visible(given).filter(words, **lookups)
         for tag in given.pop("tags", ()) if self.taggable else ():  # an offering's "tags" are a column
             rows = rows.filter(pk__in=self._tagged(tag))
         return self.narrow(rows, given)
+
+    def words(self, keyword: str) -> Q:
+        found = Q()
+        for column in self.keyword_in:
+            found |= Q(**{f"{column}__icontains": keyword})
+        return found
 
     def narrow(self, rows: QuerySet, given: dict[str, Any]) -> QuerySet:
         """Filters that are no single lookup: override, and read them from ``given``."""

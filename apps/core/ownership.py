@@ -81,7 +81,8 @@ O = TypeVar("O", bound=OwnedResource)  # noqa: E741
 
 
 def owned_models() -> list[type[OwnedResource]]:
-    return [model for model in apps.get_models() if issubclass(model, OwnedResource)]
+    """Each table once: a proxy has the rows of its table."""
+    return [model for model in apps.get_models() if issubclass(model, OwnedResource) and not model._meta.proxy]
 
 
 @atomically

@@ -83,6 +83,14 @@ class Owner(Compound):
         return owner_of_new(caller, **self.given_parts(given, caller))
 
 
+class GivenOwner(Owner):
+    """The same where none of the three means: the owner of the row that the command is about."""
+
+    def read(self, name: str, given: Mapping[str, Any], caller: Caller) -> Any:
+        parts = self.given_parts(given, caller)
+        return owner_of_new(caller, **parts) if any(parts.values()) else self.default
+
+
 def wire_names(name: str, field: Field) -> Iterator[tuple[str, Field]]:
     """What a client sees of a field: itself, or its parts."""
     if isinstance(field, Compound):

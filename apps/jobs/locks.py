@@ -50,6 +50,11 @@ def take(who: Job | FlowRun, keys: list[str], ticket: int | None = None) -> None
             raise NotYet
 
 
+def held(keys: Iterable[str]) -> set[str]:
+    """Those that a job or a flow has, or waits for."""
+    return set(Claim.objects.filter(key__in=list(keys)).values_list("key", flat=True))
+
+
 def release(who: Job | FlowRun) -> list[str]:
     """Give all back; returns the holders that may be next."""
     name, keys = holder(who), keys_of(who)

@@ -5,7 +5,7 @@ from apps.compute.commands.responses import InstanceResponse
 from apps.compute.services import changes, instances, orders, passwords, power, restoring
 from apps.core.callers import ROOT, USER, Access
 from apps.core.commands import AsyncCommand, Command, command
-from apps.core.refs import Ref
+from apps.core.refs import GivenOwner, Ref
 from apps.core.wire import Bool, List, Long, Map, Name, Str
 from apps.images.models import OsType, Template
 from apps.infrastructure.models import Cluster, Host, Pod
@@ -177,9 +177,13 @@ class ResetSSHKeyForVirtualMachine(AsyncCommand):
     id = machine()
     keypair = Str(source="key_name", help_text="name of an SSH key pair")
     keypairs = List(source="key_names", help_text="names of SSH key pairs")
+    owner = GivenOwner()
 
-    def run(self, vm: VirtualMachine, key_name: str = "", key_names: Sequence[str] = ()) -> VirtualMachine:
-        return changes.reset_keys(vm=vm, names=[*key_names, *([key_name] if key_name else [])])
+    def run(
+        self, vm: VirtualMachine, key_name: str = "", key_names: Sequence[str] = (), owner: Any = None
+    ) -> VirtualMachine:
+        names = [*key_names, *([key_name] if key_name else [])]
+        return changes.reset_keys(vm=vm, names=names, owner=owner or vm.owner)
 
 
 @command("resetUserDataForVirtualMachine", roles=ROOT, event="VM.RESETUSERDATA", response=InstanceResponse)

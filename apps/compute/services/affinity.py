@@ -27,6 +27,15 @@ def delete(*, group: AffinityGroup) -> None:
     release(group)
 
 
+def named(owner: Any, name: str | None) -> AffinityGroup:
+    found = AffinityGroup.all_tenants.filter(owner=owner, name=name).first() if name else None
+    if found is None:
+        raise InvalidParameter(
+            f"name: there is no affinity group {name}" if name else "id or name of the group is needed"
+        )
+    return found
+
+
 def chosen(owner: Any, groups: Sequence[AffinityGroup], names: Sequence[str]) -> list[AffinityGroup]:
     """By ids or by names, of the machine's owner."""
     if groups and names:
@@ -48,11 +57,16 @@ def join(vm: VirtualMachine, groups: Sequence[AffinityGroup]) -> None:
 
 
 @atomically
-def replace(*, vm: VirtualMachine, groups: Sequence[AffinityGroup]) -> VirtualMachine:
+def replace(
+    *, vm: VirtualMachine, groups: Sequence[AffinityGroup] | None = None, names: Sequence[str] | None = None
+) -> VirtualMachine:
+    if groups is None and names is None:
+        raise InvalidParameter("affinitygroupids: say the groups, or an empty list for none")
     if vm.state != S.STOPPED:
         raise InvalidParameter(f"id: instance {vm.uuid} is {vm.state}: stop it before changing its affinity groups")
+    wanted = chosen(vm.owner, groups or (), names or ())
     AffinityMember.objects.filter(vm=vm).delete()
-    join(vm, groups)
+    join(vm, wanted)
     return vm
 
 

@@ -71,11 +71,11 @@ def reset_password(*, vm: VirtualMachine, password: str | None) -> VirtualMachin
     return vm
 
 
-def reset_keys(*, vm: VirtualMachine, names: Sequence[str]) -> VirtualMachine:
+def reset_keys(*, vm: VirtualMachine, names: Sequence[str], owner: Any) -> VirtualMachine:
     _stopped(vm, "changing its SSH keys")
     if not names:
         raise InvalidParameter("keypair: say which key pair the instance shall have")
-    keys.replace(vm, names)
+    keys.replace(vm, names, owner)
     return vm
 
 

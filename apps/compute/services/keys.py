@@ -26,7 +26,7 @@ def details_for(owner: Any, names: Sequence[str]) -> dict[str, str]:
 
 
 @atomically
-def replace(vm: VirtualMachine, names: Sequence[str]) -> None:
-    values = details_for(vm.owner, names)
+def replace(vm: VirtualMachine, names: Sequence[str], owner: Any) -> None:
+    values = details_for(owner, names)
     details.drop(vm, details.KEYS, details.PUBLIC_KEY)
     details.store(vm, values, display=False)

@@ -5,7 +5,6 @@ from typing import Any
 
 from apps.compute.services import instances
 from apps.core.errors import InvalidParameter, ResourceUnavailable
-from apps.core.models import Question
 from apps.core.outcomes import Outcome
 from apps.core.retry import atomically
 from apps.hypervisors.errors import Busy, Refused, Unknown
@@ -30,7 +29,7 @@ def stop(*, vm: VirtualMachine, force: bool = False) -> VirtualMachine:
 
 @atomically
 def _request_stop(vm: VirtualMachine) -> None:
-    if Question.objects.filter(kind=STOP.kind, row_id=vm.pk).exists():
+    if STOP.is_open(vm):
         raise InvalidParameter(f"id: whether instance {vm.uuid} has stopped is being looked into")
     VM.fire(vm, "StopRequested")
     STOP.ask(vm)

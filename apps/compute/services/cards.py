@@ -1,0 +1,100 @@
+"""Network cards of machines that exist: added, removed, made the default."""
+
+from typing import Any
+
+from apps.compute.flows.plug import PLUG, Plug
+from apps.compute.services import names, networking
+from apps.core.errors import InvalidParameter, ResourceInUse
+from apps.core.outcomes import Outcome
+from apps.core.retry import atomically
+from apps.firewall.models import Rule, StaticNat
+from apps.infrastructure.drivers import DEADLINE, driver_for
+from apps.jobs.flows import begin
+from apps.machines.models import Nic, VirtualMachine
+from apps.machines.services import nics
+from apps.network.models import Network
+from apps.network.services import addressing
+
+S = VirtualMachine.State
+MOST = 16
+
+
+@atomically
+def add(*, vm: VirtualMachine, network: Network, ip: str | None = None, mac: str | None = None) -> Any:
+    """A card more. A running machine gets it at once, by a flow that brings the network up first."""
+    _check_state(vm)
+    networking.check(network, vm.owner, vm.zone)
+    cards = Nic.all_tenants.filter(vm=vm)
+    if cards.filter(network=network).exists():
+        raise InvalidParameter(f"networkid: instance {vm.uuid} has a card in network {network.name} already")
+    if cards.count() >= MOST:
+        raise InvalidParameter(f"virtualmachineid: instance {vm.uuid} has {MOST} cards; more are not possible")
+    names.check(vm.name, [network], besides=vm.pk)
+    order = networking.NicOrder(network, networking.address(ip, "ipaddress"), networking.mac_address(mac))
+    slot, is_first = nics.free_slot(vm), not cards.exists()
+    nic = nics.allocate(vm, network, device_id=slot, is_default=is_first, ip=order.ip, mac=order.mac)
+    return begin(PLUG, Plug(vm_id=vm.pk, nic_id=nic.pk)) if vm.state == S.RUNNING else vm
+
+
+def remove(*, vm: VirtualMachine, nic: Nic) -> VirtualMachine:
+    """The card goes when the host is known to have let go of it."""
+    if _claim_removal(vm, nic):
+        with REMOVE.settle(nic, f"cannot remove network card {nic.uuid}"):
+            _nics(nic).unplug(str(vm.uuid), str(nic.uuid), within=DEADLINE)
+    return vm
+
+
+@atomically
+def _claim_removal(vm: VirtualMachine, nic: Nic) -> bool:
+    _check_state(vm)
+    nics.owned_by(vm, nic)
+    if nic.is_default:
+        raise InvalidParameter(f"nicid: {nic.uuid} is the default card; make another one the default first")
+    if has_rules(nic):
+        raise ResourceInUse(f"nicid: rules of network {nic.network.name} lead to this card; delete them first")
+    if vm.state == S.STOPPED:
+        nics.release(nic)
+        return False
+    if not Nic.all_tenants.filter(pk=nic.pk, unplugging=False).update(unplugging=True):
+        raise ResourceInUse(f"nicid: {nic.uuid} is being removed")
+    REMOVE.ask(nic)
+    return True
+
+
+def has_rules(nic: Nic) -> bool:
+    rules = Rule.all_tenants.filter(network=nic.network_id, vm=nic.vm_id)
+    return rules.exists() or StaticNat.objects.filter(address__network=nic.network_id, vm=nic.vm_id).exists()
+
+
+def _kept(nic: Nic) -> None:
+    Nic.all_tenants.filter(pk=nic.pk).update(unplugging=False)
+
+
+def _is_gone(nic: Nic) -> bool:
+    return not _nics(nic).has(str(nic.vm.uuid), str(nic.uuid), within=DEADLINE)
+
+
+REMOVE = Outcome("compute.unplug", "machines.Nic", ok=nics.release, refused=_kept, observe=_is_gone)
+
+
+@atomically
+def make_default(*, vm: VirtualMachine, nic: Nic) -> VirtualMachine:
+    """The networks of both cards tell the machine another gateway from now on."""
+    _check_state(vm)
+    nics.owned_by(vm, nic)
+    if nic.is_default:
+        raise InvalidParameter(f"nicid: {nic.uuid} is the default card already")
+    old = Nic.all_tenants.filter(vm=vm, is_default=True).first()
+    nics.make_default(nic)
+    for network in sorted({card.network_id for card in (old, nic) if card}):
+        addressing.changed(network)
+    return vm
+
+
+def _check_state(vm: VirtualMachine) -> None:
+    if vm.state not in (S.RUNNING, S.STOPPED):
+        raise InvalidParameter(f"virtualmachineid: instance {vm.uuid} is {vm.state}")
+
+
+def _nics(nic: Nic) -> Any:
+    return driver_for(nic.vm.host).nics
