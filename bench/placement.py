@@ -37,12 +37,14 @@ from bench.zone import MIB, Zone  # noqa: E402
 
 SIZES = (100, 10_000, 100_000)
 ORDERS = (
-    ("FirstFitPlanner", ""),
-    ("FirstFitPlanner", "ssd"),
-    ("FirstFitPlanner", "gpu"),
-    ("UserDispersingPlanner", ""),
-    ("UserConcentratedPodPlanner", ""),
-)
+    ("FirstFitPlanner", "", 0),
+    ("FirstFitPlanner", "", 1),
+    ("FirstFitPlanner", "ssd", 1),
+    ("FirstFitPlanner", "gpu", 1),
+    ("UserDispersingPlanner", "", 0),
+    ("UserDispersingPlanner", "", 1),
+    ("UserConcentratedPodPlanner", "", 1),
+)  # planner, tags of hosts, disks
 HEAD = ("what", "hosts", "least ms", "p50 ms", "p95 ms", "ratio of least")
 Measured = dict[str, tuple[float, float, float]]
 
@@ -60,19 +62,23 @@ def main() -> None:
     first = next(iter(found.values()))
     rows = [(name, size, *found[size][name], found[size][name][0] / first[name][0]) for name in first for size in found]
     table(f"Placement, {connection.vendor}", HEAD, rows)
-    for planner, tags in ORDERS:
+    for planner, tags, disks in ORDERS:
         zone.order(planner, tags)
-        plan_of(zone.machine(), f"{planner} {tags}")
+        plan_of(zone.machine(disks), named(planner, tags, disks))
 
 
 def measured(zone: Zone) -> Measured:
     found = {}
-    for planner, tags in ORDERS:
+    for planner, tags, disks in ORDERS:
         zone.order(planner, tags)
-        found[f"{planner} {tags}"] = placing(zone.machine())
+        found[named(planner, tags, disks)] = placing(zone.machine(disks))
     zone.order()
     found["refusal, counted"] = refusing(zone.machine(memory_mib=MIB + 1))
     return found
+
+
+def named(planner: str, tags: str, disks: int) -> str:
+    return " ".join(filter(None, (planner, tags, "" if disks else "no disk")))
 
 
 def placing(vm: VirtualMachine) -> tuple[float, float, float]:

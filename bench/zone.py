@@ -74,11 +74,12 @@ class Zone:
         ServiceOffering.all_tenants.filter(pk=self.offering.pk).update(planner=planner, host_tags=tags)
         self.offering.refresh_from_db()
 
-    def machine(self, **values: Any) -> VirtualMachine:
+    def machine(self, disks: int = 1, **values: Any) -> VirtualMachine:
         given = {**SIZE, **self.said, "zone": self.zone, "offering": self.offering, "name": "vm", **values}
         vm = admit(VirtualMachine, self.owner, **given)
-        root = admit(Volume, self.owner, zone=self.zone, name="root", size=10 << 30, kind="ROOT")
-        Attachment.objects.create(vm=vm, volume=root, device_id=Attachment.ROOT_DEVICE)
+        for device in range(disks):
+            volume = admit(Volume, self.owner, zone=self.zone, name="disk", size=10 << 30)
+            Attachment.objects.create(vm=vm, volume=volume, device_id=device)
         return vm
 
     def settle(self, count: int) -> None:

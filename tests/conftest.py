@@ -135,7 +135,9 @@ class Make:
         return network
 
     def order(self, owner):
-        """The parameters of the least order of a machine."""
+        """The parameters of the least order of a machine; there is storage for its disk."""
+        if not StoragePool.all_tenants.exists():
+            self.pool()
         rows = {"serviceofferingid": self.offering(), "templateid": self.template(owner), "zoneid": self.zone()}
         return rows | {"networkids": self.shared_network()}
 

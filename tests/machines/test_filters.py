@@ -238,13 +238,26 @@ def test_a_zone_that_is_disabled_takes_machines_of_root_only(park, make):
     assert [each.name for each in explanations.of_hosts(park.request(tenants)).dropped] == ["zone"]
 
 
-def test_a_disk_whose_storage_is_not_up_keeps_its_machine_from_every_host(park):
+@pytest.mark.parametrize("state", ["Maintenance", "PrepareForMaintenance", "ErrorInMaintenance"])
+def test_a_disk_whose_storage_is_in_maintenance_keeps_its_machine_from_every_host(park, state):
     park.host("h1")
     vm = park.machine(disks=())
-    park.disk(vm, pool=park.pool("its", state="Maintenance"), state="Ready")
+    park.disk(vm, pool=park.pool("its", state=state), state="Ready")
 
     assert park.fit(vm) == []
     assert [each.name for each in explanations.of_hosts(park.request(vm)).dropped] == ["storage state"]
+
+
+def test_a_pool_that_is_disabled_gets_no_new_disk_and_keeps_those_it_has(park):
+    park.host("h1")
+    vm = park.machine(disks=())
+    park.disk(vm, pool=park.pool("its", state="Disabled"), state="Ready")
+    assert park.fit(vm) == ["h1"]
+
+    park.disk(vm)
+
+    assert park.fit(vm) == []
+    assert [each.name for each in explanations.of_hosts(park.request(vm)).dropped] == ["storage"]
 
 
 def test_disks_in_two_clusters_leave_no_host(park):

@@ -7,12 +7,13 @@ from apps.compute.services import affinity, instances
 from apps.core import dispatch
 from apps.core.audit import CHECKS
 from apps.core.errors import GENERIC, CloudError
-from apps.hypervisors.errors import Refused
+from apps.hypervisors.errors import Refused, Unknown
 from apps.jobs.models import Job
 from apps.machines.models import VirtualMachine
-from apps.storage.models import Volume
+from apps.storage.models import StoragePool, Volume
+from tests.compute.test_deploy import scene
 from tests.conftest import answer
-from tests.crash import work_off
+from tests.crash import matrix, work_off
 from tests.machines.conftest import books, pools_of
 
 ONE = (1, 1000, 1024)
@@ -170,3 +171,17 @@ def test_when_all_hosts_have_refused_a_tenant_hears_no_more_than_that_there_is_n
         start(park.machine())
 
     assert Job.objects.get().explanation["dropped"] == [{"filter": "avoid", "reason": "tried before", "dropped": 1}]
+
+
+REFUSES, TIMES_OUT = ("power.start", Refused("no"), {"times": 99}), ("power.start", Unknown("?"), {"when": "after"})
+
+
+@pytest.mark.parametrize("faults", [(), (REFUSES,), (TIMES_OUT,)], ids=["well", "refused everywhere", "with a timeout"])
+def test_killed_at_every_point_hosts_and_pools_have_promised_what_is_there(db, make, monkeypatch, faults):
+    def check(world, lost):
+        volumes = Volume.including_removed.exclude(pool=None)
+        assert StoragePool.all_tenants.get().used_bytes == sum(volumes.values_list("size", flat=True))
+        assert volumes.count() == len(world.cloud.disks)
+        assert {subject: found for subject in BOOKS if (found := list(CHECKS[subject]()))} == {}
+
+    assert matrix(scene(make, monkeypatch, *faults), check) >= 14

@@ -125,9 +125,9 @@ def late(monkeypatch, times):
     """Others take what was found, just before: ``times`` pools are full when it comes to taking them."""
     take, tried = pools.take, []
 
-    def slow(volume, pool):
+    def slow(volume, pool, **how):
         tried.append(pool.name)
-        return len(tried) > times and take(volume, pool)
+        return len(tried) > times and take(volume, pool, **how)
 
     monkeypatch.setattr(pools, "take", slow)
     return tried

@@ -1,7 +1,6 @@
 """Looking for a host: pure, so that a dry run stops here. The query goes down an index of hosts by what is left of them
-and ends at the tenth that fits, however many there are; those with too little left are behind its end. Where a few hosts
-are likelier to fit than all the emptier ones (those with the tags, those near storage with room) a handful of them is
-looked at first.
+and ends at the tenth that fits, however many there are; those with too little left are behind its end. Where a few are
+likelier to fit than all the emptier ones (those with the tags, those near storage with room), they are looked at first.
 """
 
 import random

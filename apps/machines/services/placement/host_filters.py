@@ -161,7 +161,7 @@ BUILT_IN = (
     HostFilter("zone", zone, lambda request: "in a zone that is disabled"),
     HostFilter("wish", wish, lambda request: f"not in the {' and '.join(request.wish)} that was asked for"),
     HostFilter("avoid", avoided, lambda request: "tried before"),
-    HostFilter("storage state", storage_up, lambda request: "cut off from disks whose storage is not Up", NO_DISKS),
+    HostFilter("storage state", storage_up, lambda request: "cut off from disks in maintenance", NO_DISKS),
     HostFilter("reach", reach, lambda request: "out of reach of its disks"),
     HostFilter("hypervisor", hypervisor, lambda request: f"not {request.hypervisor}"),
     HostFilter("status", status, lambda request: "not Up"),

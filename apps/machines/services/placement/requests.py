@@ -12,6 +12,7 @@ from apps.storage.models import Volume
 
 V = Volume.State
 GOING = (V.DESTROY, V.EXPUNGING, V.EXPUNGED)
+IN_SERVICE = ("Up", "Disabled")  # a disabled pool gets no new disks, those that are there are used
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def _storage(vm: VirtualMachine) -> dict[str, Any]:
         "disks": tuple(disk_of(volume, vm) for volume in found if volume.pool is None),
         "clusters": frozenset(pool.cluster_id for pool in pools if pool.cluster_id and not pool.host_id),
         "hosts": frozenset(pool.host_id for pool in pools if pool.host_id),
-        "is_storage_up": all(pool.state == "Up" for pool in pools),
+        "is_storage_up": all(pool.state in IN_SERVICE for pool in pools),
     }
 
 
