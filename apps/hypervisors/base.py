@@ -29,6 +29,12 @@ class PoolSpec:
 
 
 @dataclass(frozen=True)
+class PoolStats:
+    size: int  # bytes
+    used: int  # bytes that lie there, not what was promised
+
+
+@dataclass(frozen=True)
 class ImageSpec:
     """What a disk is made from: a template in secondary storage."""
 
@@ -86,6 +92,21 @@ class HostDriver(Protocol):
 
     def machines(self, *, within: float) -> frozenset[str]:
         """Uuids of all machines that run there: the power report."""
+
+
+class PoolDriver(Protocol):
+    """Primary storage as this host sees it. A host that is told of a disk with its pool makes the pool known by itself:
+    the host may be younger than the pool, and nobody goes round all hosts.
+    """
+
+    def ensure(self, pool: PoolSpec, *, within: float) -> None:
+        """Ensure the host can use the storage: mounted, logged in. Refused if it cannot."""
+
+    def remove(self, pool: str, *, within: float) -> None:
+        """Ensure the host has nothing of it any more; refused while a machine there uses a disk on it."""
+
+    def stats(self, pool: str, *, within: float) -> PoolStats:
+        """How large it is and how full; refused if the host does not know it."""
 
 
 class DiskDriver(Protocol):
@@ -154,6 +175,7 @@ class Driver(Protocol):
     """One host."""
 
     host: HostDriver
+    pools: PoolDriver
     disks: DiskDriver
     power: PowerDriver
     nics: NicDriver

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from apps.hypervisors.base import DiskSpec, HostAddress, ImageSpec, MachineSpec, NicSpec
+from apps.hypervisors.base import DiskSpec, HostAddress, ImageSpec, MachineSpec, NicSpec, PoolSpec, PoolStats
 from apps.hypervisors.errors import Busy, Refused
 
 
@@ -25,6 +25,9 @@ class Fault:
 class Cloud:
     """What all hosts share and a test looks at."""
 
+    pools: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # pool -> hosts that know it
+    pool_size: int = 1 << 40  # of every pool
+    places: dict[str, str] = field(default_factory=dict)  # disk -> pool
     disks: dict[str, int] = field(default_factory=dict)
     attached: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # disk -> machines
     running: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # machine -> hosts
@@ -55,10 +58,27 @@ class Cloud:
         while self.late:
             self.late.pop(0)()
 
+    def make(self, disk: DiskSpec, host: str) -> None:
+        """A disk that is there stays as it is."""
+        self.disks.setdefault(disk.uuid, disk.size)
+        if disk.pool:
+            self.pools[disk.pool.uuid].add(host)
+            self.places[disk.uuid] = disk.pool.uuid
+
+    def drop(self, disk: str) -> None:
+        self.disks.pop(disk, None)
+        self.places.pop(disk, None)
+
+    def uses(self, pool: str, host: str) -> bool:
+        machines = {vm for disk, place in self.places.items() if place == pool for vm in self.attached[disk]}
+        return any(host in self.running[vm] for vm in machines)
+
     def begin(self, vm: MachineSpec, host: str) -> None:
         self.running[vm.uuid].add(host)
         for disk in vm.disks:
             self.attached[disk.uuid].add(vm.uuid)
+            if disk.pool:
+                self.pools[disk.pool.uuid].add(host)
         self.cards[vm.uuid] = {nic.uuid: nic for nic in vm.nics}
         self.set_iso(vm.uuid, vm.iso)
 
@@ -82,18 +102,40 @@ class Cloud:
 
 
 @dataclass
+class FakePools:
+    cloud: Cloud
+    host: str
+
+    def ensure(self, pool: PoolSpec, *, within: float) -> None:
+        self.cloud.act(self.host, "pools.ensure", partial(self.cloud.pools[pool.uuid].add, self.host))
+
+    def remove(self, pool: str, *, within: float) -> None:
+        self.cloud.look()
+        if self.cloud.uses(pool, self.host):
+            raise Refused(f"a machine here uses pool {pool}")
+        self.cloud.act(self.host, "pools.remove", partial(self.cloud.pools[pool].discard, self.host))
+
+    def stats(self, pool: str, *, within: float) -> PoolStats:
+        self.cloud.look()
+        if self.host not in self.cloud.pools[pool]:
+            raise Refused(f"no pool {pool} here")
+        used = sum(self.cloud.disks[disk] for disk, place in self.cloud.places.items() if place == pool)
+        return PoolStats(self.cloud.pool_size, used)
+
+
+@dataclass
 class FakeDisks:
     cloud: Cloud
     host: str
 
     def create(self, disk: DiskSpec, *, within: float) -> None:
-        self.cloud.act(self.host, "disks.create", partial(self.cloud.disks.__setitem__, disk.uuid, disk.size))
+        self.cloud.act(self.host, "disks.create", partial(self.cloud.make, disk, self.host))
 
     def delete(self, disk: str, *, within: float) -> None:
         self.cloud.look()
         if self.cloud.attached[disk]:
             raise Refused(f"disk {disk} is attached")
-        self.cloud.act(self.host, "disks.delete", partial(self.cloud.disks.pop, disk, None))
+        self.cloud.act(self.host, "disks.delete", partial(self.cloud.drop, disk))
 
     def exists(self, disk: str, *, within: float) -> bool:
         self.cloud.look()
@@ -173,6 +215,7 @@ class FakeHost:
 
 class FakeDriver:
     def __init__(self, cloud: Cloud, host: str):
+        self.pools = FakePools(cloud, host)
         self.disks, self.power = FakeDisks(cloud, host), FakePower(cloud, host)
         self.nics, self.host = FakeNics(cloud, host), FakeHost(cloud, host)
 

@@ -11,16 +11,27 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import Sum
 from django.utils import timezone
 
 from apps.core.retry import atomically
-from apps.hypervisors.base import DiskSpec, HostAddress, HostFacts, ImageSpec, MachineSpec, NicSpec
+from apps.hypervisors.base import (
+    DiskSpec,
+    HostAddress,
+    HostFacts,
+    ImageSpec,
+    MachineSpec,
+    NicSpec,
+    PoolSpec,
+    PoolStats,
+)
 from apps.hypervisors.errors import Busy, Refused, Unknown
 from apps.simulator.faults import FAULTS
-from apps.simulator.models import Card, Disk, Fault, Late, Machine, Plugged, Router
+from apps.simulator.models import Card, Disk, Fault, Late, Machine, Mount, Plugged, Router
 
 O = Fault.Outcome  # noqa: E741
 CORES, SPEED_MHZ, MEMORY = 4, 8000, 8 << 30
+POOL_SIZE = 1 << 40
 EFFECTS: dict[str, Callable[..., Any]] = {}
 
 
@@ -73,9 +84,25 @@ def _land(late: Late) -> None:
             return  # too late: the host says no, and nobody is there to hear it
 
 
+@effect("pools.ensure")
+def _mount(host: int, pool: str) -> None:
+    Mount.objects.bulk_create([Mount(pool=pool, host=host)], ignore_conflicts=True)
+
+
+@effect("pools.remove")
+def _unmount(host: int, pool: str) -> None:
+    here = Machine.objects.filter(host=host).values("uuid")
+    disks = Disk.objects.filter(pool=pool).values("uuid")
+    if Plugged.objects.filter(disk__in=disks, machine__in=here).exists():
+        raise Refused(f"a machine here uses pool {pool}")
+    Mount.objects.filter(pool=pool, host=host).delete()
+
+
 @effect("disks.create")
 def _create_disk(host: int, disk: dict[str, Any]) -> None:
     pool = (disk.get("pool") or {}).get("uuid", "")
+    if pool:
+        _mount(host, pool)
     Disk.objects.bulk_create([Disk(uuid=disk["uuid"], size=disk["size"], pool=pool)], ignore_conflicts=True)
 
 
@@ -124,6 +151,8 @@ def _start(host: int, vm: dict[str, Any]) -> None:
     wanted = [disk["uuid"] for disk in vm["disks"]]
     if Disk.objects.filter(uuid__in=wanted).count() != len(wanted):
         raise Refused(f"machine {uuid} has a disk that is not there")
+    for pool in {disk["pool"]["uuid"] for disk in vm["disks"] if disk.get("pool")}:
+        _mount(host, pool)
     Plugged.objects.bulk_create([Plugged(disk=disk, machine=uuid) for disk in wanted], ignore_conflicts=True)
     if Plugged.objects.filter(disk__in=wanted, machine=uuid).count() != len(wanted):
         raise Refused(f"a disk of machine {uuid} is in another machine")
@@ -192,6 +221,20 @@ def _exists(disk: str) -> bool:
 class Part:
     def __init__(self, key: int):
         self.key = key
+
+
+class Pools(Part):
+    def ensure(self, pool: PoolSpec, *, within: float) -> None:
+        act(self.key, "pools.ensure", pool.uuid, pool=pool.uuid)
+
+    def remove(self, pool: str, *, within: float) -> None:
+        act(self.key, "pools.remove", pool, pool=pool)
+
+    def stats(self, pool: str, *, within: float) -> PoolStats:
+        look(pool)
+        if not Mount.objects.filter(pool=pool, host=self.key).exists():
+            raise Refused(f"there is no pool {pool} here")
+        return PoolStats(POOL_SIZE, Disk.objects.filter(pool=pool).aggregate(used=Sum("size"))["used"] or 0)
 
 
 class Disks(Part):
@@ -286,6 +329,7 @@ class HostPart:
 class SimulatedHost:
     def __init__(self, address: HostAddress):
         self.host = HostPart(address)
+        self.pools = Pools(address.key)
         self.disks, self.power, self.nics = Disks(address.key), Power(address.key), Nics(address.key)
         self.networks = Networks(address.key)
 

@@ -3,9 +3,19 @@
 from django.db import models
 
 
+class Mount(models.Model):
+    """A host that knows a pool."""
+
+    pool = models.CharField(max_length=36)
+    host = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["pool", "host"], name="one_mount_per_pool_and_host")]
+
+
 class Disk(models.Model):
     uuid = models.CharField(max_length=36, primary_key=True)
-    pool = models.CharField(max_length=36, default="")
+    pool = models.CharField(max_length=36, default="", db_index=True)
     size = models.BigIntegerField()  # bytes
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from apps.hypervisors import fake
-from apps.hypervisors.base import DiskSpec, HostAddress, MachineSpec, NicSpec
+from apps.hypervisors.base import DiskSpec, HostAddress, MachineSpec, NicSpec, PoolSpec, PoolStats
 from apps.hypervisors.errors import Refused
 from apps.simulator.driver import connect
 
@@ -82,3 +82,45 @@ def test_cards_come_and_go_with_a_running_machine(host):
     for _ in range(2):
         host.nics.unplug("m", "n", **NOW)
         assert not host.nics.has("m", "n", **NOW)
+
+
+def test_a_pool_is_known_to_a_host_from_its_first_disk_there_until_it_is_removed(hosts):
+    here, there = hosts
+    pool = PoolSpec("p", "NetworkFilesystem", "nfs://server/path")
+    for _ in range(2):
+        here.pools.ensure(pool, **NOW)
+        assert here.pools.stats("p", **NOW) == PoolStats(1 << 40, 0)
+    with pytest.raises(Refused):
+        there.pools.stats("p", **NOW)
+    disk = DiskSpec("d", GIB, pool=pool)
+    there.disks.create(disk, **NOW)
+    assert (here.pools.stats("p", **NOW), there.pools.stats("p", **NOW)) == (PoolStats(1 << 40, GIB),) * 2
+    here.power.start(MachineSpec("m", 1, 512, disks=(disk,)), **NOW)
+    with pytest.raises(Refused):
+        here.pools.remove("p", **NOW)
+    assert here.pools.stats("p", **NOW).used == GIB
+    here.power.stop("m", **NOW)
+    for _ in range(2):
+        here.pools.remove("p", **NOW)
+        with pytest.raises(Refused):
+            here.pools.stats("p", **NOW)
+    there.disks.delete("d", **NOW)
+    assert there.pools.stats("p", **NOW).used == 0
+
+
+def test_the_host_that_starts_a_machine_knows_the_pools_of_its_disks(hosts):
+    here, there = hosts
+    disk = DiskSpec("d", GIB, pool=PoolSpec("p"))
+    here.disks.create(disk, **NOW)
+
+    there.power.start(MachineSpec("m", 1, 512, disks=(disk,)), **NOW)
+
+    assert there.pools.stats("p", **NOW).used == GIB
+
+
+def test_creating_a_disk_again_leaves_it_as_it_is(host):
+    host.disks.create(DiskSpec("d", 2 * GIB), **NOW)
+
+    host.disks.create(DiskSpec("d", GIB), **NOW)
+
+    assert host.disks.size("d", **NOW) == 2 * GIB
