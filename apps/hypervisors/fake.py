@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from apps.hypervisors.base import DiskSpec, HostAddress, ImageSpec, MachineSpec, NicSpec, PoolSpec, PoolStats
+from apps.hypervisors.base import (
+    DiskSpec,
+    HostAddress,
+    HostFacts,
+    ImageSpec,
+    MachineSpec,
+    NicSpec,
+    PoolSpec,
+    PoolStats,
+)
 from apps.hypervisors.errors import Busy, Refused
 
 
@@ -33,6 +42,7 @@ class Cloud:
     running: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # machine -> hosts
     cards: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))  # machine -> uuid -> NicSpec
     isos: dict[str, str] = field(default_factory=dict)  # machine -> image in the drive
+    routers: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))  # network -> host -> document
     calls: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     late: list[Callable[[], object]] = field(default_factory=list)
@@ -90,6 +100,12 @@ class Cloud:
             machines.discard(vm)
         self.cards.pop(vm, None)
         self.isos.pop(vm, None)
+
+    def match(self, document: dict[str, Any], host: str) -> None:
+        """An older document never replaces a newer one."""
+        held = self.routers[document["network"]].get(host)
+        if held is None or held["generation"] <= document["generation"]:
+            self.routers[document["network"]][host] = document
 
     def set_iso(self, vm: str, iso: Any) -> None:
         self.isos.pop(vm, None)
@@ -204,9 +220,32 @@ class FakeNics:
 
 
 @dataclass
+class FakeNetworks:
+    cloud: Cloud
+    host: str
+
+    def apply(self, document: dict[str, Any], *, within: float) -> int:
+        self.cloud.act(self.host, "networks.apply", partial(self.cloud.match, document, self.host))
+        return int(self.cloud.routers[document["network"]][self.host]["generation"])
+
+    def remove(self, network: str, *, within: float) -> None:
+        self.cloud.act(self.host, "networks.remove", partial(self.cloud.routers[network].pop, self.host, None))
+
+    def generation(self, network: str, *, within: float) -> int | None:
+        self.cloud.look()
+        held = self.cloud.routers[network].get(self.host)
+        return held and int(held["generation"])
+
+
+@dataclass
 class FakeHost:
     cloud: Cloud
     name: str
+
+    def facts(self, *, within: float) -> HostFacts:
+        found = HostFacts(4, 8000, 8 << 30, version="fake")
+        self.cloud.act(self.name, "host.facts", lambda: None)
+        return found
 
     def machines(self, *, within: float) -> frozenset[str]:
         self.cloud.look()
@@ -217,7 +256,8 @@ class FakeDriver:
     def __init__(self, cloud: Cloud, host: str):
         self.pools = FakePools(cloud, host)
         self.disks, self.power = FakeDisks(cloud, host), FakePower(cloud, host)
-        self.nics, self.host = FakeNics(cloud, host), FakeHost(cloud, host)
+        self.nics, self.networks = FakeNics(cloud, host), FakeNetworks(cloud, host)
+        self.host = FakeHost(cloud, host)
 
 
 CLOUD = Cloud()

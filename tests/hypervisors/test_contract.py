@@ -124,3 +124,21 @@ def test_creating_a_disk_again_leaves_it_as_it_is(host):
     host.disks.create(DiskSpec("d", GIB), **NOW)
 
     assert host.disks.size("d", **NOW) == 2 * GIB
+
+
+def test_a_router_matches_the_newest_document_that_it_was_given(hosts):
+    here, there = hosts
+    assert here.networks.generation("net", **NOW) is None
+    for generation, holds in ((2, 2), (2, 2), (1, 2), (3, 3)):
+        assert here.networks.apply({"network": "net", "generation": generation}, **NOW) == holds
+        assert here.networks.generation("net", **NOW) == holds
+    assert there.networks.generation("net", **NOW) is None
+    for _ in range(2):
+        here.networks.remove("net", **NOW)
+        assert here.networks.generation("net", **NOW) is None
+
+
+def test_a_host_says_how_large_it_is(host):
+    facts = host.host.facts(**NOW)
+
+    assert (facts.cpu_cores, facts.cpu_speed_mhz, facts.memory_bytes) == (4, 8000, 8 << 30)
