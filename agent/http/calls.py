@@ -33,6 +33,9 @@ def by(*parameters: str) -> Subjects:
     return keys
 
 
+NOTHING = by()
+
+
 def _subject(value: Any) -> str:
     if isinstance(value, dict):
         value = value.get("network")
@@ -69,7 +72,7 @@ class Calls:
         self.keys, self._log, self._calls = keys, log, dict[str, Call]()
         self._slots = {True: threading.BoundedSemaphore(CHANGES), False: threading.BoundedSemaphore(LOOKS)}
 
-    def register(self, name: str, function: Callable[..., Any], keys: Subjects = by(), changes: bool = True) -> None:
+    def register(self, name: str, function: Callable[..., Any], keys: Subjects = NOTHING, changes: bool = True) -> None:
         """``function`` takes what the call names, as keywords, and the deadline."""
         hints = {each: kind for each, kind in get_type_hints(function).items() if each not in ("return", "deadline")}
         parameters = inspect.signature(function).parameters

@@ -61,7 +61,7 @@ JOIN = """cg=$1; shift
 for c in /sys/fs/cgroup/*/; do
     [ -w "$c/cgroup.procs" ] || continue
     mkdir -p "$c/$cg"
-    [ -e "$c/$cg/cpuset.cpus" ] && { cat "$c/cpuset.cpus" >"$c/$cg/cpuset.cpus"; cat "$c/cpuset.mems" >"$c/$cg/cpuset.mems"; }
+    for f in cpuset.cpus cpuset.mems; do [ -e "$c/$cg/$f" ] && cat "$c/$f" >"$c/$cg/$f"; done
     echo $$ >"$c/$cg/cgroup.procs"
 done 2>/dev/null
 exec "$@"
@@ -297,7 +297,7 @@ class Lab:
     # -- use
 
     def command(self, host: str, *words: object) -> list[str]:
-        """To run on a host, in all its namespaces and cgroups: a libvirtd started elsewhere would not find its guests."""
+        """To run on a host, in all its namespaces and cgroups: a libvirtd from elsewhere would not find its guests."""
         enter = ("nsenter", "-t", str(self.pid(host)), "-m", "-u", "-i", "-n", "-p", "-C", "--")
         return ["sh", "-c", JOIN, "join", self.namespace(host), *enter, *map(str, words)]
 
