@@ -45,9 +45,7 @@ class FilePool:
         return self.folder.source(name, "qcow2")
 
     def holds(self, disk: str) -> bool:
-        """Whole, or as this host left it half-made."""
-        name = f"{disk}{DISK}"
-        return self.folder.has(name) or self.folder.has(self._images.part(name))
+        return self.folder.has(f"{disk}{DISK}")
 
     def size(self, disk: str) -> int | None:
         return virtual_size(self.folder, f"{disk}{DISK}")
@@ -83,14 +81,13 @@ class FilePool:
         name = f"{disk}{DISK}"
         if self.folder.is_open(name):
             raise Refused(f"disk {disk} is open on another host")
-        self.folder.remove(self._images.part(name))
         self.folder.remove(name)
 
     def contents(self) -> dict[str, list[str]]:
-        """Disks, images of the cache and what this host left half-made, by uuid or name."""
+        """Disks, images of the cache and what an agent of this host left half-made, by uuid or name."""
         found: dict[str, list[str]] = {"disks": [], "images": [], "parts": []}
         for name, _ in self.folder.names():
-            if self._images.is_own_part(name):
+            if self._images.is_left(name):
                 found["parts"].append(name)
             elif name.startswith("image-") and name.endswith(DISK):
                 found["images"].append(name.removeprefix("image-").removesuffix(DISK))

@@ -3,6 +3,7 @@ disks. All of it is copying, so all of it are tasks.
 """
 
 import json
+import secrets
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,8 @@ def image_name(uuid: str) -> str:
 
 class Images:
     def __init__(self, tasks: Tasks, scratch: Path, host: str, most: Most | None = None):
-        self._tasks, self._scratch, self._host = tasks, Directory(scratch), host
+        self._tasks, self._scratch = tasks, Directory(scratch)
+        self.host, self.boot = host, secrets.token_hex(4)
         self._most = most or Most()
         scratch.mkdir(parents=True, exist_ok=True)
         for name, _ in self._scratch.names():
@@ -46,11 +48,13 @@ class Images:
                 self._scratch.remove(name)
 
     def part(self, name: str) -> str:
-        """What is not complete has the name of the host that makes it: another host's is none of our business."""
-        return f"{name}.{self._host}.part"
+        """What is not complete has the name of the host that makes it, and of this run of its agent."""
+        return f"{name}.{self.host}.{self.boot}.part"
 
-    def is_own_part(self, name: str) -> bool:
-        return name.endswith(f".{self._host}.part")
+    def is_left(self, name: str) -> bool:
+        """By an agent before this one. Another host's is none of our business."""
+        maker, _, rest = name.removesuffix(".part").rpartition(".")
+        return name.endswith(".part") and maker.endswith(f".{self.host}") and rest != self.boot
 
     # -- the cache of a pool
 

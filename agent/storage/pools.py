@@ -62,9 +62,9 @@ class Known:
 
 
 class Pools:
-    def __init__(self, state: Path, images: Images, tasks: Tasks, secrets: Secrets, host: str):
+    def __init__(self, state: Path, images: Images, tasks: Tasks, secrets: Secrets):
         self._folder, self._images, self._tasks = state / "pools", images, tasks
-        self._secrets, self._host, self._cache = secrets, host, state / "images"
+        self._secrets, self._cache = secrets, state / "images"
         self._lock = threading.Lock()
         self._known: dict[str, Known] = {}
         for folder in (self._folder, self._cache):
@@ -74,7 +74,11 @@ class Pools:
         """What was known before. Libvirt must be there: it has the passwords."""
         for path in self._folder.glob("*.json"):
             said = json.loads(path.read_text())
-            password = self._secrets.get(said["uuid"]) if said["user"] else ""
+            try:
+                password = self._secrets.get(said["uuid"]) if said["user"] else ""
+            except Refused:
+                path.unlink()  # killed between the two, or libvirt was emptied: the manager tells it again
+                continue
             with self._lock:
                 self._known[said["uuid"]] = Known(said, self._build(said, password))
 
@@ -118,11 +122,10 @@ class Pools:
         if said["type"] in ("Filesystem", "SharedMountPoint"):
             shared = said["type"] == "SharedMountPoint"
             return FilePool(Directory(Path(path), must_be_mounted=shared), self._images)
-        initiator = f"{INITIATOR}:{self._host}"
+        initiator = f"{INITIATOR}:{self._images.host}"
         target = Target(host, int(said["port"]), path, initiator, said["user"], password)
         first = int(said["first"])
-        cache = Directory(self._cache)
-        return TargetPool(target, first, said["uuid"], self._images, self._tasks, cache, self._host)
+        return TargetPool(target, first, said["uuid"], self._images, self._tasks, Directory(self._cache))
 
 
 def _parse(spec: PoolSpec) -> tuple[dict[str, str], str]:

@@ -37,6 +37,10 @@ class Unit:
         """What a disk in it may have: the label is in the last MiB."""
         return (self.blocks * self.block_size // MIB - 1) * MIB
 
+    @property
+    def is_ready(self) -> bool:
+        return bool(self.label) and self.label["state"] == "ready"  # type: ignore[index]
+
     def is_of(self, disk: str) -> bool:
         return bool(self.label) and self.label["disk"] == disk  # type: ignore[index]
 
@@ -44,11 +48,9 @@ class Unit:
 class TargetPool:
     """``first`` is the lowest number of a unit that may be used."""
 
-    def __init__(
-        self, target: Target, first: int, secret: str, images: Images, tasks: Tasks, cache: Directory, host: str
-    ):
+    def __init__(self, target: Target, first: int, secret: str, images: Images, tasks: Tasks, cache: Directory):
         self._target, self._first, self._secret = target, first, secret
-        self._images, self._tasks, self._cache, self._host = images, tasks, cache, host
+        self._images, self._tasks, self._cache = images, tasks, cache
         self.password = target.password
 
     def check(self) -> None:
@@ -85,8 +87,12 @@ class TargetPool:
     def _find(self, session: Session, disk: str) -> Unit | None:
         return next((unit for unit in self._units(session) if unit.is_of(disk)), None)
 
+    def _making(self, disk: DiskSpec) -> dict[str, Any]:
+        maker = {"host": self._images.host, "boot": self._images.boot}
+        return {"disk": disk.uuid, "size": disk.size, "state": "making", **maker}
+
     def _claim(self, session: Session, disk: DiskSpec) -> Unit:
-        label = {"disk": disk.uuid, "size": disk.size, "state": "making", "host": self._host}
+        label = self._making(disk)
         units = self._units(session)
         fitting = [unit for unit in units if unit.label == {} and unit.room >= disk.size]
         # the smallest that fits; of equal ones each disk has its own order, so that hosts seldom want the same
@@ -100,7 +106,7 @@ class TargetPool:
     def create(self, disk: DiskSpec, deadline: Deadline) -> None:
         with Session(self._target) as session:
             unit = self._find(session, disk.uuid)
-        if unit and unit.label and unit.label["state"] == "ready":
+        if unit and unit.is_ready:
             return
         image = self._image(disk, disk.image, deadline) if disk.image else None
         self._tasks.join("disk", disk.uuid, lambda task: self._make(task, disk, image), deadline)
@@ -115,8 +121,9 @@ class TargetPool:
     def _make(self, task: Task, disk: DiskSpec, image: Source | None) -> None:
         """Every byte of the unit that the disk has is written: what was in it was another tenant's."""
         with Session(self._target) as session:
-            unit = self._find(session, disk.uuid) or self._claim(session, disk)
-        self._must_be_ours(unit, disk.uuid)
+            unit = self._taken(session, disk)
+        if unit.is_ready:
+            return
         part = self._images.part(f"{disk.uuid}.qcow2")
         try:
             self._cache.remove(part)
@@ -127,8 +134,18 @@ class TargetPool:
             self._cache.remove(part)
         self._relabel(disk.uuid, state="ready")
 
+    def _taken(self, session: Session, disk: DiskSpec) -> Unit:
+        """A unit for the disk; the one in which an agent before this had begun to make it."""
+        unit = self._find(session, disk.uuid)
+        if unit is None:
+            return self._claim(session, disk)
+        self._must_be_ours(unit, disk.uuid)
+        if not unit.is_ready and not self._write(session, unit, self._making(disk)):
+            raise Busy(f"the unit of disk {disk.uuid} was changed by another host")
+        return unit
+
     def _must_be_ours(self, unit: Unit, disk: str) -> None:
-        if unit.label and unit.label["state"] == "making" and unit.label["host"] != self._host:
+        if unit.label and unit.label["state"] == "making" and unit.label["host"] != self._images.host:
             raise Busy(f"disk {disk} is being made by another host")
 
     def _relabel(self, disk: str, **changes: Any) -> None:
@@ -156,7 +173,7 @@ class TargetPool:
         if unit is None or unit.label is None:
             return None
         self._must_be_ours(unit, disk)
-        return unit if unit.label["state"] == "ready" else None
+        return unit if unit.is_ready else None
 
     def source(self, disk: str) -> Source | None:
         unit = self._ready(disk)
@@ -193,17 +210,26 @@ class TargetPool:
         with Session(self._target) as session:
             labels = [unit.label for unit in self._units(session) if unit.label]
         made = [label["disk"] for label in labels if label["state"] == "ready"]
-        parts = [each["disk"] for each in labels if each["state"] == "making" and each["host"] == self._host]
-        return {"disks": sorted(made), "images": [], "parts": sorted(parts)}
+        return {
+            "disks": sorted(made),
+            "images": [],
+            "parts": sorted(each["disk"] for each in labels if self._left(each)),
+        }
+
+    def _left(self, label: dict[str, Any]) -> bool:
+        """Half-made, by an agent of this host before this one."""
+        is_ours = label["state"] == "making" and label["host"] == self._images.host
+        return bool(is_ours and label["boot"] != self._images.boot)
 
     def drop_image(self, image: str) -> None:
         """Disks here are whole copies; what lies on this machine is the cache of all such pools."""
         self._cache.remove(f"image-{image}.qcow2")
 
     def sweep(self) -> None:
-        for disk in self.contents()["parts"]:
-            if not self._tasks.running("disk", disk):
-                self.delete(disk, Deadline(30))
+        with Session(self._target) as session:
+            for unit in self._units(session):
+                if unit.label and self._left(unit.label):
+                    self._write(session, unit, {})  # unless somebody goes on with it just now
 
 
 def _order(disk: str, number: int) -> bytes:

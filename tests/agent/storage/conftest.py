@@ -41,7 +41,7 @@ class Host:
         self.tasks = Tasks(folder / "tasks", log)
         self.images = Images(self.tasks, folder / "scratch", name, Most(bytes=512 * MIB, virtual=1024 * MIB))
         self.live, self.secrets = Live(), Secrets()
-        self.pools = Pools(folder, self.images, self.tasks, self.secrets, name)
+        self.pools = Pools(folder, self.images, self.tasks, self.secrets)
         self.disks = Disks(self.pools, self.images, self.live)
 
 

@@ -207,12 +207,13 @@ def test_storage_that_cannot_be_used_is_refused_and_not_remembered(host, place, 
 
 def test_what_was_left_half_made_by_this_host_goes_and_that_of_others_stays(host, pool, place, soon):
     host.disks.ensure_pool(pool, soon)
-    for name in ("a.qcow2.h1.part", "a.qcow2.h2.part"):
+    now = host.images.part("a.qcow2")
+    for name in ("a.qcow2.h1.00000000.part", "a.qcow2.h2.00000000.part", now):
         (place / name).touch()
 
     host.pools.get(pool.uuid).sweep()
 
-    assert files(place) == ["a.qcow2.h2.part"]
+    assert files(place) == sorted(["a.qcow2.h2.00000000.part", now])
 
 
 def test_an_image_leaves_the_cache_when_no_disk_is_on_top_of_it(host, pool, place, tiny, soon):

@@ -137,10 +137,9 @@ def test_a_bomb_stops_at_what_is_allowed(host, place, secondary, soon, kind):
     """A gigabyte of zeros in some kilobytes; neither the disk nor the memory sees it."""
     piece = PACKERS[kind](bytes(64 * MIB))
     (secondary / "x").write_bytes(piece * 16)
-    began = time.monotonic()
+    rules, began = ImageRules(32 * MIB, 64 * MIB, folders=(str(secondary),)), time.monotonic()
 
     with pytest.raises(Refused, match="more than the 33554432 bytes"):
-        rules = ImageRules(32 * MIB, 64 * MIB, folders=(str(secondary),))
         host.images.bring(image(secondary / "x", "RAW"), f"file://{place}", "x", rules, soon)
 
     assert list(place.iterdir()) == []

@@ -1,0 +1,133 @@
+import hashlib
+import os
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from apps.hypervisors.base import DiskSpec, ImageSpec, MachineSpec, NicSpec, PoolSpec
+from tests.agent.manager import FakeManager
+from tests.lab.agents import AgentHost, new, program
+from tests.lab.tools.hosts import Lab
+from tests.lab.tools.image import guest_image
+from tests.lab.tools.servers import Store
+
+MIB = 1 << 20
+
+
+def own_prefix() -> str:
+    """The same for the same working tree, so that what a killed run left is found and removed by the next."""
+    return "t" + hashlib.sha256(str(Path(__file__).parent).encode()).hexdigest()[:5]
+
+
+@pytest.fixture(scope="session")
+def lab():
+    lab = Lab(os.environ.get("LAB_PREFIX") or own_prefix())
+    lab.down()
+    try:
+        lab.up(2)
+        shutil.copy(guest_image(), lab.directory / "srv" / "secondary" / "tiny.qcow2")
+        yield lab
+    finally:
+        lab.down()
+
+
+@pytest.fixture(scope="session")
+def store(lab):
+    store = Store(lab)
+    store.up()
+    return store
+
+
+@pytest.fixture(scope="session")
+def manager(lab):
+    manager = FakeManager(lab.directory / "manager", str(lab.ranges.management[1]))
+    with ExitStack() as stack:
+        stack.enter_context(manager.serving())
+        yield manager
+
+
+@pytest.fixture(scope="session")
+def hosts(lab, manager):
+    built = program(lab.directory)
+    hosts = [AgentHost(lab, name, manager, built) for name in ("h1", "h2")]
+    for host in hosts:
+        host.enrol()
+        host.start()
+    yield hosts
+    for host in hosts:
+        host.kill()
+
+
+@pytest.fixture(scope="session")
+def host(hosts):
+    return hosts[0]
+
+
+@pytest.fixture(scope="session")
+def template(lab):
+    return ImageSpec(new(), "file:///srv/secondary/tiny.qcow2", "QCOW2")
+
+
+@pytest.fixture(scope="session")
+def pool():
+    return PoolSpec(new(), "SharedMountPoint", "sharedmountpoint://localhost/srv/primary")
+
+
+@pytest.fixture(scope="session")
+def driver(host):
+    return host.driver()
+
+
+class Guests:
+    """Machines of the test; all are gone at its end."""
+
+    def __init__(self, hosts, pool, template):
+        self.hosts, self.pool, self.template, self._made = hosts, pool, template, []
+
+    def root(self, pool=None, size=80 * MIB):
+        return DiskSpec(new(), size, device_id=0, pool=pool or self.pool, image=self.template)
+
+    def data(self, size=64 * MIB, device_id=None, pool=None):
+        return DiskSpec(new(), size, device_id=device_id, pool=pool or self.pool)
+
+    def spec(self, *disks, nics=(), **values):
+        uuid = new()
+        name = values.pop("name", f"i-{uuid[:8]}")
+        return MachineSpec(uuid, 1, 96, name=name, disks=disks, nics=nics, **values)
+
+    def card(self, number=1, network=None):
+        uuid = new()
+        return NicSpec(uuid, f"02:00:00:{uuid[:2]}:{uuid[2:4]}:{number:02x}", network or new())
+
+    def start(self, *more, host=None, booted=True, **values):
+        """A machine of the template, with its root disk and more."""
+        host = host or self.hosts[0]
+        disks = (self.root(), *more)
+        driver = host.driver()
+        for disk in disks:
+            driver.disks.create(disk, within=60)
+        spec = self.spec(*disks, **values)
+        self.started(host, spec)
+        driver.power.start(spec, within=60)
+        if booted:
+            host.guest(spec.uuid, "true", seconds=90)
+        return spec
+
+    def started(self, host, spec):
+        self._made.append((host, spec))
+
+    def end(self):
+        for host, spec in reversed(self._made):
+            driver = host.driver()
+            driver.power.stop(spec.uuid, within=30, force=True)
+            for disk in spec.disks:
+                driver.disks.delete(disk.uuid, within=30, pool=disk.pool)
+
+
+@pytest.fixture
+def guests(hosts, pool, template):
+    guests = Guests(hosts, pool, template)
+    yield guests
+    guests.end()
