@@ -49,7 +49,7 @@ def manager(lab):
 
 
 @pytest.fixture(scope="session")
-def hosts(lab, manager):
+def agent_hosts(lab, manager):
     built = program(lab.directory)
     hosts = [AgentHost(lab, name, manager, built) for name in ("h1", "h2")]
     for host in hosts:
@@ -60,9 +60,9 @@ def hosts(lab, manager):
         host.kill()
 
 
-@pytest.fixture(scope="session")
-def host(hosts):
-    return hosts[0]
+@pytest.fixture
+def host(agent_hosts):
+    return agent_hosts[0]
 
 
 @pytest.fixture(scope="session")
@@ -75,9 +75,9 @@ def pool():
     return PoolSpec(new(), "SharedMountPoint", "sharedmountpoint://localhost/srv/primary")
 
 
-@pytest.fixture(scope="session")
-def driver(host):
-    return host.driver()
+@pytest.fixture
+def driver(agent_hosts):
+    return agent_hosts[0].driver()
 
 
 class Guests:
@@ -127,7 +127,7 @@ class Guests:
 
 
 @pytest.fixture
-def guests(hosts, pool, template):
-    guests = Guests(hosts, pool, template)
+def guests(agent_hosts, pool, template):
+    guests = Guests(agent_hosts, pool, template)
     yield guests
     guests.end()
