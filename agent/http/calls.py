@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import math
 import re
 import threading
 import time
@@ -17,6 +18,7 @@ CHANGES, LOOKS = 16, 32  # at the same time
 LONGEST = 3600.0  # seconds
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 NAMED = ("vm", "disk", "nic", "network", "pool", "image")  # parameters that, as texts, are uuids
+ABOUT = ("deadline", "expires")  # keys about the call itself
 Subjects = Callable[..., Sequence[str]]
 
 
@@ -56,11 +58,11 @@ class Call:
     def arguments(self, body: Any) -> dict[str, Any]:
         if not isinstance(body, dict):
             raise Invalid("the call must be an object")
-        if unknown := sorted(set(body) - set(self.hints) - {"deadline"}):
+        if unknown := sorted(set(body) - set(self.hints) - set(ABOUT)):
             raise Invalid(f"unknown key {unknown[0]!r}")
         if missing := sorted(self.required - set(body)):
             raise Invalid(f"key {missing[0]!r} is missing")
-        given = {name: decode(self.hints[name], value, name) for name, value in body.items() if name != "deadline"}
+        given = {name: decode(self.hints[name], value, name) for name, value in body.items() if name not in ABOUT}
         for name in NAMED:
             if isinstance(text := given.get(name), str) and not is_uuid(text):
                 raise Invalid(f"{name}: {text!r} is no uuid")
@@ -104,6 +106,8 @@ class Calls:
         if call is None:
             raise Invalid(f"there is no call {name!r}")
         arguments, deadline = call.arguments(body), Deadline(_seconds(body))
+        if _expires(body) < time.monotonic():
+            raise Busy("the call came when nobody waited for it any more")
         subjects += call.keys(**arguments)
         slots = self._slots[call.changes]
         if not slots.acquire(timeout=min(1.0, deadline.left())):
@@ -124,6 +128,16 @@ def _seconds(body: dict[str, Any]) -> float:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds <= LONGEST:
         raise Invalid(f"key 'deadline' must be the number of seconds that the caller waits, up to {LONGEST:.0f}")
     return float(seconds)
+
+
+def _expires(body: dict[str, Any]) -> float:
+    """On our own clock, which hello told: a request that the network held back must not begin after its caller has
+    given up and looked.
+    """
+    at = body.get("expires", math.inf)
+    if isinstance(at, bool) or not isinstance(at, int | float):
+        raise Invalid("key 'expires' must be a time on the clock of the agent")
+    return float(at)
 
 
 def plain(value: Any) -> Any:

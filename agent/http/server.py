@@ -69,7 +69,13 @@ class Server:
     def _talk(self, plain: socket.socket, source: str) -> None:
         plain.settimeout(HANDSHAKE)
         wire.prepare(plain)
-        with self._identity.context(server=True).wrap_socket(plain, server_side=True) as secure:
+        context = self._identity.context(server=True)
+        with context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False) as secure:
+            try:
+                secure.do_handshake()
+            except ssl.SSLError:
+                _part_politely(secure)
+                raise
             stream = secure.makefile("rb")
             secure.settimeout(IDLE)
             while (message := _next(stream)) is not None:
@@ -79,6 +85,7 @@ class Server:
                 except Stranger as error:
                     text = {"error": {"kind": "refused", "text": f"the host turns this certificate away: {error}"}}
                     secure.sendall(wire.response(403, text, close=True))
+                    _part_politely(secure)
                     raise
                 status, answer = self._answer(message)
                 secure.sendall(wire.response(status, answer))
@@ -89,7 +96,7 @@ class Server:
         token = request_id.set(message.headers.get("x-request-id", "")[:64])
         try:
             if path == "/v1/hello":
-                return 200, {"result": self._hello}
+                return 200, {"result": {**self._hello, "clock": time.monotonic()}}
             if method != "POST" or not path.startswith("/v1/"):
                 return 404, {"error": {"kind": "invalid", "text": f"there is nothing at {path}"}}
             return 200, self._calls.answer(path.removeprefix("/v1/"), message.json())
@@ -97,6 +104,16 @@ class Server:
             return 400, {"error": {"kind": "invalid", "text": str(error)}}
         finally:
             request_id.reset(token)
+
+
+def _part_politely(secure: ssl.SSLSocket) -> None:
+    """The other side shall read why it was turned away: closed with its words unread it would only see a reset."""
+    with suppress(OSError):
+        secure.shutdown(socket.SHUT_WR)
+        secure.settimeout(1.0)
+        left = wire.MAX_HEAD
+        while left > 0 and (data := secure.recv(4096)):
+            left -= len(data)
 
 
 def _next(stream: Any) -> wire.Message | None:

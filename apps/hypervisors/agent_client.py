@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -47,43 +48,35 @@ class Connection:
     """One to an agent that has proved who it is."""
 
     def __init__(self, context: ssl.SSLContext, credentials: Credentials, address: HostAddress, within: float):
-        host, port = endpoint(address.url)
+        self._host, port = endpoint(address.url)
         until = time.monotonic() + within
         try:
-            plain = socket.create_connection((host, port), min(CONNECT, within))
+            plain = socket.create_connection((self._host, port), min(CONNECT, within))
         except OSError as error:
-            raise Busy(f"host {address.name} cannot be reached at {host}:{port}: {error}") from error
+            raise Busy(f"host {address.name} cannot be reached at {self._host}:{port}: {error}") from error
         try:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            secure = context.wrap_socket(plain, server_hostname=address.uuid)
-            _check(secure.getpeercert() or {}, credentials.revoked())
-            self._http = http.client.HTTPConnection(host, port)
-            self._http.sock, self._http.auto_open = secure, 0
-            self._hello(max(0.1, until - time.monotonic()))
+            self._secure = context.wrap_socket(plain, server_hostname=address.uuid)
+            _check(self._secure.getpeercert() or {}, credentials.revoked())
+            said = self._exchange("GET", "/v1/hello", max(0.1, until - time.monotonic()))
+            self._ahead = float(said["clock"]) - time.monotonic()  # of the agent's clock; in truth a little more
         except ssl.SSLError as error:
             plain.close()
             raise _turned_away(address, error) from error
-        except (OSError, http.client.HTTPException, DriverError) as error:
+        except (OSError, http.client.HTTPException, DriverError, ValueError, LookupError, TypeError) as error:
             plain.close()
             if isinstance(error, Refused):
-                log.warning("host %s at %s refused: %s", address.name, host, error)
+                log.warning("host %s at %s refused: %s", address.name, self._host, error)
                 raise
             raise Busy(f"host {address.name} does not answer: {error}") from error
-        self.used = time.monotonic()
-
-    def _hello(self, within: float) -> None:
-        self._http.sock.settimeout(within)
-        self._http.request("GET", "/v1/hello")
-        self.result(self._http.getresponse())
 
     def is_alive(self) -> bool:
         """Not closed by the other side, as far as one can know."""
-        sock = self._http.sock
-        if sock is None or time.monotonic() - self.used > IDLE:
+        if self._ends or time.monotonic() - self._used > IDLE:
             return False
-        sock.setblocking(False)
+        self._secure.setblocking(False)
         try:
-            sock.recv(1)  # nothing may come, neither data nor an end
+            self._secure.recv(1)  # nothing may come, neither data nor an end
             return False
         except (ssl.SSLWantReadError, BlockingIOError):
             return True
@@ -91,26 +84,43 @@ class Connection:
             return False
         finally:
             with suppress(OSError):
-                sock.setblocking(True)
+                self._secure.setblocking(True)
 
-    def call(self, name: str, body: bytes, request: str, within: float) -> Any:
-        self._http.sock.settimeout(within)
-        headers = {"Content-Type": "application/json", "X-Request-Id": request}
-        self._http.request("POST", f"/v1/{name}", body, headers)
-        answer = self.result(self._http.getresponse())
-        self.used = time.monotonic()
-        return answer
+    def call(self, name: str, arguments: dict[str, Any], request: str, within: float) -> Any:
+        """The agent answers before we give up, and never begins with what comes to it after that."""
+        expires = time.monotonic() + within + self._ahead
+        body = json.dumps({**arguments, "deadline": within * 0.9, "expires": expires}).encode()
+        return self._exchange("POST", f"/v1/{name}", within, body, request)
 
-    @staticmethod
-    def result(response: http.client.HTTPResponse) -> Any:
-        answer = json.loads(response.read())
-        if isinstance(answer, dict) and "result" in answer:
-            return answer["result"]
-        error = answer.get("error", {}) if isinstance(answer, dict) else {}
-        raise ERRORS.get(error.get("kind", ""), Unknown)(error.get("text", f"status {response.status}"))
+    def _exchange(self, method: str, path: str, within: float, body: bytes = b"", request: str = "") -> Any:
+        """In one piece: half a request that the other side waits for would tell it nothing, and cost a packet."""
+        self._secure.settimeout(within)
+        known = "".join(c for c in request if c.isascii() and c.isprintable())
+        lines = (f"{method} {path} HTTP/1.1", f"Host: {self._host}", f"X-Request-Id: {known}")
+        head = "\r\n".join((*lines, f"Content-Length: {len(body)}", "", "")).encode()
+        self._secure.sendall(head + body)
+        response = http.client.HTTPResponse(self._secure, method=method)
+        response.begin()
+        self._ends = response.will_close
+        data = response.read()
+        self._used = time.monotonic()
+        return _result(response.status, json.loads(data))
 
     def close(self) -> None:
-        self._http.close()
+        self._secure.close()
+
+    def abort(self) -> None:
+        """Without sending what is not sent yet."""
+        with suppress(OSError):
+            self._secure.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
+
+
+def _result(status: int, answer: Any) -> Any:
+    if isinstance(answer, dict) and "result" in answer:
+        return answer["result"]
+    error = answer.get("error", {}) if isinstance(answer, dict) else {}
+    raise ERRORS.get(error.get("kind", ""), Unknown)(error.get("text", f"status {status}"))
 
 
 def endpoint(url: str) -> tuple[str, int]:
@@ -165,15 +175,14 @@ class Agents:
         self._enter(address)
         try:
             connection = self._connection(address, within)
-            left = until - time.monotonic()
-            body = json.dumps({**arguments, "deadline": max(0.1, left * 0.9)}).encode()  # it answers before we give up
+            left = max(0.1, until - time.monotonic())
             try:
-                answer = connection.call(name, body, self._request_id(), max(0.1, left))
+                answer = connection.call(name, arguments, self._request_id(), left)
             except DriverError:
                 self._keep(address, connection)  # it did answer
                 raise
             except (OSError, http.client.HTTPException, ValueError) as error:
-                connection.close()
+                connection.abort()
                 raise Unknown(f"{name}: the answer of host {address.name} did not come: {error}") from error
             self._keep(address, connection)
             return answer

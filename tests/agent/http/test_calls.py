@@ -196,3 +196,28 @@ def test_logs_name_the_request_and_what_it_is_about_but_no_secret(calls, seen, a
     subjects = [f"vm:{VM}", f"disk:{DISK}"]
     assert shown == {"call": "disks.attach", "subjects": subjects, "outcome": "done", "request": "job-7"}
     assert "s3cret" not in json.dumps([lines.all(), agents_error])
+
+
+def test_a_request_that_comes_after_its_caller_gave_up_is_not_begun(calls, seen):
+    body = {"vm": VM, "disk": {"uuid": DISK, "size": 5}, **NOW}
+
+    late = calls.answer("disks.attach", {**body, "expires": time.monotonic() - 0.01})
+
+    assert late == {"error": {"kind": "busy", "text": "the call came when nobody waited for it any more"}}
+    assert seen == []
+    assert calls.answer("disks.attach", {**body, "expires": time.monotonic() + 5}) == {"result": None}
+
+
+def test_the_driver_tells_when_it_gives_up_on_the_clock_of_the_agent(calls, agents, address, monkeypatch):
+    def runs(deadline: Deadline) -> float:
+        return deadline.left()
+
+    calls.register("power.runs", runs, changes=False)
+    real, came = calls.answer, []
+    monkeypatch.setattr(calls, "answer", lambda name, body: came.append(body) or real(name, body))
+
+    agents.call(address, "power.runs", {}, 5)
+
+    (body,) = came
+    assert 4 < body["expires"] - time.monotonic() < 5
+    assert 4 < body["deadline"] < 5

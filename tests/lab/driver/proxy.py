@@ -40,10 +40,14 @@ class Proxy:
                     if not data:
                         return
                     if key.fileobj is server and self._moment == "with the answer":
-                        return self._is_cut()
+                        self._is_cut()
+                        return
                     others[key.fileobj].sendall(data)
                     if key.fileobj is client and self._moment == "at once":
-                        return self._is_cut()
+                        self._is_cut()
+                        client.close()
+                        server.recv(1)  # it has read the request, and answers to nobody
+                        return
 
     def _is_cut(self):
         self._moment = ""
