@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -16,6 +15,7 @@ STATE = Path("/var/lib/cloudportal-agent")
 PORT = 8250
 PROGRAMS = ("openssl", "qemu-img", "qemu-system-x86_64", "libvirtd", "setpriv", "prlimit", "ip")
 ARENAS = "MALLOC_ARENA_MAX"  # of the C library: one for each thread would cost more than all that we keep
+SPARE = {ARENAS: "1", "PYTHONNODEBUGRANGES": "1"}
 
 
 def main(words: list[str]) -> int:
@@ -53,7 +53,9 @@ def version(given: argparse.Namespace) -> int:
 
 def check(given: argparse.Namespace) -> int:
     """One JSON object; the status is 1 if something is missing."""
-    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    from shutil import which
+
+    missing = [name for name in PROGRAMS if which(name) is None]
     try:
         import libvirt  # type: ignore[import-not-found, unused-ignore]  # noqa: F401
     except ImportError:
@@ -78,7 +80,7 @@ def serve(given: argparse.Namespace) -> int:
         os.execve(  # noqa: S606 - ourselves
             sys.executable,
             [sys.executable, "-m", "agent", *sys.argv[1:]],
-            os.environ | {ARENAS: "1", "PYTHONPATH": here},
+            os.environ | SPARE | {"PYTHONPATH": here},
         )
     from agent.service import Service
 

@@ -1,6 +1,6 @@
 """What the host is."""
 
-import platform
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ class Facts:
             memory_bytes=memory_mib << 20,
             version=version,
             cpu_sockets=max(1, nodes * sockets),
-            name=platform.node(),
+            name=os.uname().nodename,
             hypervisor=flavour.type,
         )
         self._facts = found

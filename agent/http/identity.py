@@ -6,9 +6,9 @@ the standard library cannot. A certificate names its bearer (DNS) and what it ma
 
 import json
 import os
+import secrets
 import ssl
 import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -44,8 +44,8 @@ def request_for(key: str, name: str) -> str:
 
 def write_private(path: Path, text: str) -> None:
     """Whole or not at all, for root only."""
-    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w") as file:
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
@@ -124,6 +124,8 @@ class Identity:
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(self.authority)
         context.load_cert_chain(self.pair)
+        if server:
+            context.num_tickets = 0  # a connection is kept, not resumed
         return context
 
     def check(self, peer: dict[str, Any] | None, role: str) -> None:

@@ -69,7 +69,7 @@ def secondary(tmp_path):
 
 @pytest.fixture
 def soon():
-    return Deadline(30)
+    return Deadline(120)
 
 
 def new():

@@ -54,7 +54,7 @@ def with_hidden_data_file(secondary, good):
 
 
 def encrypted(secondary, good):
-    words = ("-o", "encrypt.format=luks,encrypt.key-secret=s", secondary / "x", "8M")
+    words = ("-o", "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10", secondary / "x", "8M")
     qemu_img("create", "--object", "secret,id=s,data=geheim", "-f", "qcow2", *words)
     return secondary / "x"
 
