@@ -142,6 +142,7 @@ class ImageRules:
     max_bytes: int  # of the file, and of what is in it if it is packed
     max_virtual_bytes: int
     allowed: tuple[str, ...] = ()  # networks inside that may be asked all the same
+    folders: tuple[str, ...] = ()  # directories of the host that file URLs may name
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,7 @@ class StoredImage:
     stored_bytes: int
     virtual_bytes: int
     format: str
+    checksum: str = ""  # of what lies there, where it is known
 
 
 class HostDriver(Protocol):

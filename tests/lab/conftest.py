@@ -124,6 +124,8 @@ class Guests:
             driver.power.stop(spec.uuid, within=30, force=True)
             for disk in spec.disks:
                 driver.disks.delete(disk.uuid, within=30, pool=disk.pool)
+            for pool in {disk.pool for disk in spec.disks} - {self.pool}:
+                driver.pools.remove(pool.uuid, within=30)
 
 
 @pytest.fixture
