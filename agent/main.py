@@ -3,9 +3,7 @@
 import argparse
 import json
 import os
-import signal
 import sys
-import threading
 from pathlib import Path
 
 from agent import VERSION
@@ -14,8 +12,7 @@ from agent.http.errors import AgentError
 STATE = Path("/var/lib/cloudportal-agent")
 PORT = 8250
 PROGRAMS = ("openssl", "qemu-img", "qemu-system-x86_64", "libvirtd", "setpriv", "prlimit", "ip")
-ARENAS = "MALLOC_ARENA_MAX"  # of the C library: one for each thread would cost more than all that we keep
-SPARE = {ARENAS: "1", "PYTHONNODEBUGRANGES": "1"}
+SPARE = {"MALLOC_ARENA_MAX": "1", "PYTHONNODEBUGRANGES": "1"}  # of memory: no heap of its own for each thread
 
 
 def main(words: list[str]) -> int:
@@ -75,20 +72,7 @@ def enrol(given: argparse.Namespace) -> int:
 
 
 def serve(given: argparse.Namespace) -> int:
-    if ARENAS not in os.environ:
-        here = str(Path(__file__).parent.parent)
-        os.execve(  # noqa: S606 - ourselves
-            sys.executable,
-            [sys.executable, "-m", "agent", *sys.argv[1:]],
-            os.environ | SPARE | {"PYTHONPATH": here},
-        )
-    from agent.service import Service
-
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    service = Service(given.state, (given.listen, given.port), given.libvirt, stop)
-    service.start()
-    stop.wait()
-    service.end()
-    os._exit(0)  # the thread of libvirt's events never ends
+    """A new program in this one's place, without what was needed to come so far."""
+    words = [sys.executable, "-m", "agent.serve", str(given.state), given.listen, str(given.port), given.libvirt]
+    here = {"PYTHONPATH": str(Path(__file__).parent.parent)}
+    os.execve(sys.executable, words, os.environ | SPARE | here)  # noqa: S606 - ourselves

@@ -5,7 +5,6 @@ import struct
 import time
 import zlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -37,8 +36,8 @@ class Console:
         port = "" if screen is None else screen.get("port", "")
         if not port.isdecimal():
             raise Refused(f"machine {vm} has no screen")
-        ticket, until = password(), datetime.fromtimestamp(time.time(), UTC) + timedelta(seconds=GOOD_FOR)
-        root = graphics(Screen(self._listen, ticket), until.strftime("%Y-%m-%dT%H:%M:%S"))
+        ticket, until = password(), time.gmtime(time.time() + GOOD_FOR)
+        root = graphics(Screen(self._listen, ticket), time.strftime("%Y-%m-%dT%H:%M:%S", until))
         root.set("port", port)
         libvirt = self._link.libvirt
         with self._link.asking(deadline, changes=True) as connection:

@@ -3,7 +3,7 @@ starts by itself after the host did, nothing is left of a start that failed or o
 true of a machine that does not run is only what the manager says.
 """
 
-import secrets
+import os
 from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -21,12 +21,12 @@ from agent.storage.sources import Source
 from agent.storage.specs import ImageSpec
 
 CUT = 15.0  # seconds that are kept for cutting the power after asking in vain
-ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"  # 64: a byte chooses one evenly
 
 
 def password() -> str:
     """VNC takes eight characters."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(8))
+    return "".join(ALPHABET[byte & 63] for byte in os.urandom(8))
 
 
 class Machines:
@@ -85,7 +85,7 @@ class Machines:
         )
         nics = tuple((nic, self._segments.ensure(nic, deadline)) for nic in sorted(vm.nics, key=lambda n: n.device_id))
         iso, screen = self._iso(vm.iso), Screen(self._listen, password())
-        return Machine(vm, secrets.token_hex(8), disks, nics, iso, screen, shares(vm, self._host_mhz()))
+        return Machine(vm, os.urandom(8).hex(), disks, nics, iso, screen, shares(vm, self._host_mhz()))
 
     @staticmethod
     def _iso(iso: ImageSpec | None) -> Source | None:

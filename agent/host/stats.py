@@ -3,7 +3,7 @@ totals that only grow, kept over restarts of QEMU and of the agent by adding dif
 """
 
 import json
-import secrets
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -36,7 +36,7 @@ class Account:
 
     def __init__(self, said: dict[str, Any] | None = None):
         said = said or {}
-        self.epoch: str = said.get("epoch") or secrets.token_hex(8)
+        self.epoch: str = said.get("epoch") or os.urandom(8).hex()
         self.run: str = said.get("run", "")
         self.seen: float = said.get("seen", 0.0)
         self.memory_kib: int = said.get("memory_kib", 0)

@@ -2,7 +2,6 @@
 the fingerprint of the authority, so that nobody between can pretend to be the manager.
 """
 
-import hashlib
 import json
 import ssl
 import threading
@@ -20,6 +19,8 @@ CHECK_EVERY = 3600.0
 
 def fingerprint(authority: str) -> str:
     """Of the first certificate in the text."""
+    import hashlib  # for this once
+
     first = authority.partition("-----END CERTIFICATE-----")
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert((first[0] + first[1]).strip())).hexdigest()
 

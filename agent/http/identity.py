@@ -6,7 +6,6 @@ the standard library cannot. A certificate names its bearer (DNS) and what it ma
 
 import json
 import os
-import secrets
 import ssl
 import subprocess
 import threading
@@ -15,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from agent.http import clock
 from agent.http.errors import Refused
 
 MANAGER, HOST = "urn:cloudportal:manager", "urn:cloudportal:host"
@@ -44,7 +44,7 @@ def request_for(key: str, name: str) -> str:
 
 def write_private(path: Path, text: str) -> None:
     """Whole or not at all, for root only."""
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    part = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(text)
         file.flush()
@@ -99,7 +99,7 @@ class Identity:
     def expires(self) -> tuple[float, float]:
         """When the certificate began and when it ends."""
         text = openssl("x509", "-in", str(self.pair), "-noout", "-startdate", "-enddate")
-        begin, end = (ssl.cert_time_to_seconds(line.partition("=")[2]) for line in text.splitlines())
+        begin, end = (clock.seconds_of(line.partition("=")[2]) for line in text.splitlines())
         return begin, end
 
     def must_renew(self, now: float | None = None) -> bool:
@@ -136,7 +136,7 @@ class Identity:
             raise Stranger(f"the certificate of {', '.join(names(peer, 'DNS')) or 'nobody'} is not one of {role}")
         if serial(peer) in self.revoked:
             raise Stranger(f"certificate {serial(peer)} was revoked")
-        if ssl.cert_time_to_seconds(str(peer["notAfter"])) < time.time():
+        if clock.seconds_of(str(peer["notAfter"])) < time.time():
             raise Stranger("the certificate has expired")
 
 

@@ -6,8 +6,9 @@ import sys
 import threading
 import time
 import traceback
-from datetime import UTC, datetime
 from typing import Any, TextIO
+
+from agent.http import clock
 
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
 
@@ -17,8 +18,7 @@ class Log:
         self._stream, self._lock = stream or sys.stderr, threading.Lock()
 
     def __call__(self, event: str, **values: Any) -> None:
-        now = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
-        line = {"time": now, "event": event, "request": request_id.get() or None, **values}
+        line = {"time": clock.text_of(time.time()), "event": event, "request": request_id.get() or None, **values}
         text = json.dumps({name: value for name, value in line.items() if value is not None}, default=str)
         with self._lock:
             print(text, file=self._stream, flush=True)

@@ -2,15 +2,14 @@
 that the manager has confirmed: a manager that was away misses nothing that still matters.
 """
 
-import secrets
+import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
-from agent.http import client
+from agent.http import client, clock
 from agent.http.errors import AgentError
 from agent.http.identity import Identity
 from agent.http.log import Log
@@ -25,7 +24,7 @@ PATIENCE = (1.0, 2.0, 5.0, 10.0, 30.0)  # between tries
 class Reporter:
     def __init__(self, identity: Identity, collect: Callable[[], dict[str, Any]], log: Log, interval: float = INTERVAL):
         self._identity, self._collect, self._log, self._interval = identity, collect, log, interval
-        self._boot, self._sequence = secrets.token_hex(8), 0
+        self._boot, self._sequence = os.urandom(8).hex(), 0
         self._events: deque[dict[str, Any]] = deque(maxlen=KEPT)
         self._number = 0
         self._lock, self._wake = threading.Lock(), threading.Event()
@@ -37,8 +36,8 @@ class Reporter:
         """Something happened: the manager hears of it at once."""
         with self._lock:
             self._number += 1
-            now = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
-            self._events.append({"number": self._number, "time": now, "kind": kind, **values})
+            head = {"number": self._number, "time": clock.text_of(time.time()), "kind": kind}
+            self._events.append({**head, **values})
         self._wake.set()
 
     def soon(self) -> None:

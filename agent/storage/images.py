@@ -3,7 +3,7 @@ disks. All of it is copying, so all of it are tasks.
 """
 
 import json
-import secrets
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +40,7 @@ def image_name(uuid: str) -> str:
 class Images:
     def __init__(self, tasks: Tasks, scratch: Path, host: str, most: Most | None = None):
         self._tasks, self._scratch = tasks, Directory(scratch)
-        self.host, self.boot = host, secrets.token_hex(4)
+        self.host, self.boot = host, os.urandom(4).hex()
         self._most = most or Most()
         scratch.mkdir(parents=True, exist_ok=True)
         for name, _ in self._scratch.names():

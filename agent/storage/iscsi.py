@@ -2,8 +2,7 @@
 in one step that no other host can come between. The bytes of disks are QEMU's business.
 """
 
-import hashlib
-import secrets
+import os
 import socket
 import struct
 import time
@@ -55,7 +54,7 @@ class Session:
     def __init__(self, target: Target):
         self.target = target
         self._task, self._command, self._status = 0, 1, 0
-        self._isid = b"\x80" + secrets.token_bytes(5)  # a session of its own
+        self._isid = b"\x80" + os.urandom(5)  # a session of its own
         try:
             self._socket = socket.create_connection((target.host, target.port), TIMEOUT)
         except OSError as error:
@@ -111,6 +110,8 @@ class Session:
             asked = bytes.fromhex(text[2:])
         except (KeyError, ValueError):
             raise Refused(f"{self.target!r} asks for a password in a way that is not known") from None
+        import hashlib  # for targets with a password only
+
         data = bytes([number & 255]) + self.target.password.encode() + asked
         digest = hashlib.md5(data, usedforsecurity=False).hexdigest()  # as CHAP is
         return {"CHAP_N": self.target.user, "CHAP_R": f"0x{digest}"}

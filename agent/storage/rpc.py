@@ -1,7 +1,6 @@
 """Sun RPC over TCP, as much as NFS needs (RFC 5531, 4506)."""
 
 import os
-import secrets
 import socket
 import struct
 import time
@@ -59,7 +58,7 @@ class Client:
     """A connection to one version of one program. One call at a time."""
 
     def __init__(self, host: str, port: int, program: tuple[int, int], seconds: float):
-        self._program, self._number = program, secrets.randbits(31)
+        self._program, self._number = program, int.from_bytes(os.urandom(4), "big") >> 1
         self._socket = _connect(host, port, seconds)
         self._stream = self._socket.makefile("rb")
         machine = opaque(os.uname().nodename.encode()[:255])
@@ -133,7 +132,7 @@ def _local_ports() -> Iterator[int]:
     if os.geteuid():
         yield 0
         return
-    first = secrets.randbelow(len(RESERVED))
+    first = int.from_bytes(os.urandom(4), "big") % len(RESERVED)
     yield from (*RESERVED[first:], *RESERVED[:first])
 
 

@@ -6,10 +6,10 @@ writes.
 """
 
 import fcntl
-import hashlib
 import os
 import threading
 import time
+import zlib
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -136,7 +136,8 @@ class Tasks:
             task.finished.set()
 
     def _path(self, task: Task) -> Path:
-        return self._folder / hashlib.sha256(f"{task.kind}:{task.subject}".encode()).hexdigest()[:32]
+        key = f"{task.kind}:{task.subject}".encode()
+        return self._folder / f"{zlib.crc32(key):08x}-{zlib.adler32(key):08x}"
 
     def _survivors_gone(self, task: Task) -> int:
         handle = os.open(self._path(task), os.O_CREAT | os.O_RDWR, 0o600)
