@@ -24,7 +24,7 @@ class ConsoleAddress:
     host: str
     port: int
     password: str
-    seconds: int
+    seconds: int = 0
 
 
 class Console:
