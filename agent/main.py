@@ -24,7 +24,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("--state", type=Path, default=STATE, help=f"directory of all that is kept ({STATE})")
     verbs = parser.add_subparsers(dest="verb", required=True)
     run = verbs.add_parser("run", help="serve the manager until a signal comes")
-    run.add_argument("--listen", default="0.0.0.0", help="management address of the host")  # noqa: S104
+    run.add_argument("--listen", required=True, metavar="ADDRESS", help="of the host, for the manager and for screens")
     run.add_argument("--port", type=int, default=PORT)
     run.add_argument("--libvirt", default="qemu:///system", help="URI of libvirt")
     join = verbs.add_parser("enrol", help="become a host of a manager; the token comes on standard input")

@@ -162,7 +162,7 @@ def _source(parent: ET.Element, source: Source) -> None:
     element = add(parent, "source", protocol=source.protocol, name=source.path)
     add(element, "host", name=source.host, port=source.port or "")
     if source.protocol == "nfs":
-        add(element, "nfs", user="+0", group="+0")
+        add(element, "identity", user="+0", group="+0")
     if source.initiator:
         add(add(element, "initiator"), "iqn", name=source.initiator)
     if source.user:

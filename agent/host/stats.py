@@ -66,7 +66,7 @@ class Account:
 class Stats:
     def __init__(self, link: Link, path: Path, log: Log, now: Callable[[], float] = time.time):
         self._link, self._path, self._log, self._now = link, path, log, now
-        self._lock = threading.Lock()
+        self._lock, self._reading = threading.Lock(), threading.Lock()
         said = json.loads(path.read_text()) if path.exists() else {}
         self._accounts = {uuid: Account(each) for uuid, each in said.items()}
 
@@ -89,8 +89,11 @@ class Stats:
                 self._log.failure("stats failed", error)
 
     def sample(self, deadline: Deadline) -> None:
-        at = self._now()
-        found = self._read(deadline)
+        """One at a time: counters that were read earlier and added later would look as if they had begun again."""
+        with self._reading:
+            self._add(self._read(deadline), self._now())
+
+    def _add(self, found: dict[str, tuple[str, Counters, int]], at: float) -> None:
         with self._lock:
             for uuid, (run, counters, memory_kib) in found.items():
                 self._accounts.setdefault(uuid, Account()).add(run, counters, memory_kib, at)

@@ -114,4 +114,4 @@ class Disks:
         return self._pools.get(pool).contents()
 
     def drop_image(self, pool: str, image: str, deadline: Deadline) -> None:
-        self._pools.get(pool).drop_image(image)
+        self._pools.get(pool).drop_image(image, deadline)

@@ -4,7 +4,7 @@ from agent.http.errors import Busy, Refused
 from agent.http.keys import Deadline
 from agent.storage import qcow2, qemu_img
 from agent.storage.folders import Folder
-from agent.storage.images import Images, image_name, virtual_size
+from agent.storage.images import Images, virtual_size
 from agent.storage.sources import Source
 from agent.storage.specs import DiskSpec, ImageSpec, PoolStats
 
@@ -95,13 +95,13 @@ class FilePool:
                 found["disks"].append(name.removesuffix(DISK))
         return {kind: sorted(names) for kind, names in found.items()}
 
-    def drop_image(self, image: str) -> None:
+    def drop_image(self, image: str, deadline: Deadline) -> None:
         """Ensure the image is not in the cache; refused while a disk is on top of it."""
         for disk in self.contents()["disks"]:
             head = self.folder.head(f"{disk}{DISK}")
             if head and qcow2.parse(head).backing and image in qcow2.parse(head).backing:
                 raise Refused(f"disk {disk} is on top of image {image}")
-        self.folder.remove(image_name(image))
+        self._images.drop(self.folder, image, deadline)
 
     def sweep(self) -> None:
         """After a start of the agent: what one before it left half-made goes."""

@@ -82,8 +82,9 @@ class Images:
             fetched.unlink(missing_ok=True)
             folder.remove(part)
 
-    def source(self, folder: Folder, name: str) -> Source:
-        return folder.source(name, "qcow2")
+    def drop(self, folder: Folder, image: str, deadline: Deadline) -> None:
+        self._tasks.call_off("image", f"{image} in {folder.key}", deadline)
+        folder.remove(image_name(image))
 
     # -- secondary storage
 
@@ -92,7 +93,7 @@ class Images:
             raise Refused("the URL names a file of the host, which is not in a directory that may be read")
         folder, last = place(store, name)
         work = lambda task: self._bring(task, folder, last, image, rules)  # noqa: E731
-        return self._tasks.join("bring", f"{store}/{name}", work, deadline)  # type: ignore[no-any-return]
+        return self._tasks.join("bring", f"{store}/{name}", work, deadline, keep=True)  # type: ignore[no-any-return]
 
     def _bring(self, task: Task, folder: Folder, name: str, image: ImageSpec, rules: ImageRules) -> StoredImage:
         near = folder if isinstance(folder, Directory) else self._scratch
@@ -116,7 +117,7 @@ class Images:
     def take(self, source: Source, size: int, store: str, name: str, deadline: Deadline, password: str) -> StoredImage:
         folder, last = place(store, name)
         work = lambda task: self._take(task, source, size, folder, last, password)  # noqa: E731
-        return self._tasks.join("take", f"{store}/{name}", work, deadline)  # type: ignore[no-any-return]
+        return self._tasks.join("take", f"{store}/{name}", work, deadline, keep=True)  # type: ignore[no-any-return]
 
     def _take(self, task: Task, source: Source, size: int, folder: Folder, name: str, password: str) -> StoredImage:
         part = self.part(name)

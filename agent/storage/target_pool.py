@@ -221,9 +221,9 @@ class TargetPool:
         is_ours = label["state"] == "making" and label["host"] == self._images.host
         return bool(is_ours and label["boot"] != self._images.boot)
 
-    def drop_image(self, image: str) -> None:
+    def drop_image(self, image: str, deadline: Deadline) -> None:
         """Disks here are whole copies; what lies on this machine is the cache of all such pools."""
-        self._cache.remove(f"image-{image}.qcow2")
+        self._images.drop(self._cache, image, deadline)
 
     def sweep(self) -> None:
         with Session(self._target) as session:

@@ -1,5 +1,5 @@
 """Work that outlives a call: copies. A call joins its task, or begins it, waits as long as its caller does and then
-says that it is busy; asked again it joins again. What a task ended with is told to the next who asks.
+says that it is busy; asked again it joins again. What a task failed with is told once, and then it is tried again.
 
 A task holds a file lock that its children inherit: a new agent sees whether a child of the one that was killed still
 writes.
@@ -22,7 +22,8 @@ from agent.http.log import Log, request_id
 AT_ONCE = 2  # others wait
 ANSWER = 1.0  # seconds that are kept for the answer
 SURVIVORS = 10.0  # that a child of a killed agent has to die
-STALE = 60.0  # after which nobody is told any more what a task ended with
+STALE = 60.0  # after which nobody is told any more what a task failed with
+KEPT = 3600.0  # that a result is told to whoever asks again
 
 
 class Task:
@@ -74,8 +75,10 @@ class Tasks:
             task = self._tasks.get(f"{kind}:{subject}")
             return None if task is None or task.finished.is_set() else task
 
-    def join(self, kind: str, subject: str, work: Work, deadline: Deadline) -> Any:
-        """The result of the work, or what it failed with; busy while it is under way."""
+    def join(self, kind: str, subject: str, work: Work, deadline: Deadline, keep: bool = False) -> Any:
+        """The result of the work, or what it failed with; busy while it is under way. ``keep`` the result for who did
+        not hear it, where nothing else tells that the work was done.
+        """
         key = f"{kind}:{subject}"
         with self._lock:
             self._forget_stale()
@@ -86,17 +89,21 @@ class Tasks:
                 threading.Thread(target=self._run, args=(task, work, request_id.get()), name=name, daemon=True).start()
         if not task.finished.wait(deadline.left(keep=ANSWER)):
             raise Busy(str(task))
-        with self._lock:
-            if self._tasks.get(key) is task:
-                del self._tasks[key]
+        if task.error or not keep:
+            self._forget(key, task)
         if task.error:
             raise task.error
         return task.result
 
+    def _forget(self, key: str, task: Task) -> None:
+        with self._lock:
+            if self._tasks.get(key) is task:
+                del self._tasks[key]
+
     def _forget_stale(self) -> None:
         now = time.monotonic()
         for key, task in list(self._tasks.items()):
-            if task.finished.is_set() and now - task.ended > STALE:
+            if task.finished.is_set() and now - task.ended > (STALE if task.error else KEPT):
                 del self._tasks[key]
 
     def call_off(self, kind: str, subject: str, deadline: Deadline) -> None:

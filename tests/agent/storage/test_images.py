@@ -304,6 +304,30 @@ def bring(host, url, store, name="a/b.img", format="RAW", checksum="", **rules):
     )
 
 
+def test_what_was_brought_is_not_brought_again_for_who_did_not_hear_it(host, secondary):
+    with Slow(b"hello".ljust(MIB, b"\0")) as server:
+        server.go.set()
+        first = bring(host, server.url, secondary)
+
+        assert bring(host, server.url, secondary) == first
+        host.images.remove(f"file://{secondary}", "a/b.img", Deadline(5))
+        assert bring(host, server.url, secondary) == first
+
+    assert server.asked == 2
+
+
+def test_a_copy_that_nobody_wants_any_more_is_called_off(host, pool, place, soon):
+    with Slow(b"\1" * (4 * MIB)) as server:
+        wanted = disk(pool, image=ImageSpec(new(), server.url, "RAW"))
+        with pytest.raises(Busy):
+            host.disks.create(wanted, Deadline(0.1))
+        until(lambda: server.asked)
+
+        host.disks.drop_image(pool.uuid, wanted.image.uuid, soon)
+
+    assert (host.tasks.list(), list(place.iterdir())) == ([], [])
+
+
 def test_an_image_comes_into_the_store_as_it_is(host, secondary):
     data = b"hello".ljust(MIB, b"\0")
     with Slow(data) as server:
