@@ -58,7 +58,7 @@ def test_the_program_is_one_file_and_always_the_same(tmp_path):
 def test_a_host_that_is_not_enrolled_does_not_serve(tmp_path):
     program = build(tmp_path / "a.pyz")
 
-    words = [sys.executable, program, "--state", tmp_path / "state", "run"]
+    words = [sys.executable, program, "--state", tmp_path / "state", "run", "--listen", "127.0.0.1"]
     done = subprocess.run(words, capture_output=True, text=True, timeout=60)
 
     assert done.returncode == 1

@@ -16,9 +16,40 @@ from tests.lab.tools.servers import Store
 MIB = 1 << 20
 
 
+NEEDED = {
+    "qemu-system-x86_64": "qemu-system-x86",
+    "qemu-img": "qemu-utils qemu-block-extra python3-libvirt",
+    "libvirtd": "libvirt-daemon-system",
+    "virsh": "libvirt-clients",
+    "xmllint": "libxml2-utils",
+    "tgtd": "tgt",
+    "ganesha.nfsd": "nfs-ganesha nfs-ganesha-vfs",
+    "rpcbind": "rpcbind",
+    "genisoimage": "genisoimage",
+    "syslinux": "syslinux syslinux-common",
+    "mcopy": "mtools dosfstools",
+    "sfdisk": "fdisk",
+    "cpio": "cpio kmod binutils",
+}
+
+
+def pytest_ignore_collect(collection_path, config):
+    """It needs root and takes its time: only for who asks for it."""
+    asked = any("lab" in Path(word.partition("::")[0]).parts for word in config.invocation_params.args)
+    return None if asked else True
+
+
 def own_prefix() -> str:
     """The same for the same working tree, so that what a killed run left is found and removed by the next."""
-    return "t" + hashlib.sha256(str(Path(__file__).parent).encode()).hexdigest()[:5]
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    return "t" + hashlib.sha256(f"{Path(__file__).parent}{worker}".encode()).hexdigest()[:5]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def packages():
+    missing = [package for program, package in NEEDED.items() if not shutil.which(program)]
+    if os.geteuid() or missing:
+        pytest.exit(f"the lab needs root and: apt-get install --no-install-recommends {' '.join(missing)}", 1)
 
 
 @pytest.fixture(scope="session")
