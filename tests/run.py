@@ -18,9 +18,9 @@ from tests import mariadb
 HERE = Path(__file__).resolve().parent.parent
 LOGS = HERE / "build" / "test"
 SHORT = 60  # lines of the log of a suite that failed
-TYPED = ("apps/core", "apps/jobs", "apps/hypervisors", "cloudportal", *sorted(HERE.glob("apps/*/services*")))
+TYPED = ("agent", "apps/core", "apps/jobs", "apps/hypervisors", "cloudportal", *sorted(HERE.glob("apps/*/services*")))
 # They start processes of their own, or are for the servers of their own suite.
-APART = ("tests/shell", "tests/wire", "tests/fuzz", "tests/chaos")
+APART = ("tests/shell", "tests/wire", "tests/fuzz", "tests/chaos", "tests/lab")
 # What stands or falls with the database: the kernel, jobs, locks, crashes, races and the rules for every command.
 ON_MARIADB = ("tests",)
 
@@ -157,6 +157,7 @@ SUITES: dict[str, Callable[[Run], Result]] = {
     "fuzz": folder_suite("fuzz"),
     "conformance": conformance,
     "chaos": chaos,
+    "lab": folder_suite("lab"),
 }
 
 
