@@ -20,7 +20,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import uuid
 import zlib
@@ -33,6 +32,7 @@ CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blki
 CGROUPS = Path("/sys/fs/cgroup")
 MARK = "lab.json"  # in the directory of a lab, so that `down` removes no other
 STORE = "store"
+DISK = Path("/var/tmp")  # a real one: QEMU reads past the cache, which file systems in memory may not know
 LONGEST_PREFIX = 8  # names of interfaces have 15 characters
 LIBVIRTD_CONF = """listen_tls = 0
 listen_tcp = 1
@@ -107,7 +107,7 @@ class Lab:
         self.prefix = prefix or os.environ.get("LAB_PREFIX", "lab")
         if not self.prefix.isalnum() or len(self.prefix) > LONGEST_PREFIX:
             raise LabError(f"a prefix has 1 to {LONGEST_PREFIX} letters and digits, not {self.prefix!r}")
-        chosen = directory or os.environ.get("LAB_DIR") or Path(tempfile.gettempdir(), f"lab-{self.prefix}")
+        chosen = directory or os.environ.get("LAB_DIR") or DISK / f"lab-{self.prefix}"
         self.directory = Path(chosen).resolve()
         self.ranges = ranges or Ranges(management_of(self.prefix))
 
@@ -365,7 +365,7 @@ def _kill(pid: int) -> None:
 def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--prefix", default="", help="of all names (LAB_PREFIX, else lab)")
-    parser.add_argument("--dir", default="", help="for all files (LAB_DIR, else one in the temporary directory)")
+    parser.add_argument("--dir", default="", help="for all files (LAB_DIR, else one in /var/tmp)")
     for name in ("management", "public", "guest"):
         parser.add_argument(f"--{name}", type=ipaddress.IPv4Network, help="a /24 network")
     verbs = parser.add_subparsers(dest="verb", required=True)
