@@ -88,13 +88,13 @@ class Service:
         self._sweep()
 
     def _sweep(self) -> None:
-        """What an agent before this left half-made goes, as soon as nothing of it can still be at work."""
-        left, pause = dict(self.pools.all()), 2 * SETTLE
-        while left and not self._stop.wait(pause):
-            for uuid, pool in list(left.items()):
+        """As soon as nothing of an agent before this can still be at work, and now and then."""
+        done, pause = set[str](), 2 * SETTLE
+        while not self._stop.wait(pause):
+            for uuid, pool in self.pools.all().items():
                 try:
-                    pool.sweep()
-                    del left[uuid]
+                    if uuid not in done and not pool.sweep():
+                        done.add(uuid)
                 except AgentError as error:
                     self.log("pool not swept", pool=uuid, reason=str(error))
             pause = SWEEP_AGAIN

@@ -64,12 +64,19 @@ class Keys:
             self._held |= set(keys)
             entry = self._journal / f"{os.getpid()}-{next(self._numbers)}"
         try:
-            entry.write_text(json.dumps(list(keys)))
+            self._note(entry, keys)
             yield
         finally:
             entry.unlink(missing_ok=True)
             with self._lock:
                 self._held -= set(keys)
+
+    @staticmethod
+    def _note(entry: Path, keys: Sequence[str]) -> None:
+        try:
+            entry.write_text(json.dumps(list(keys)))
+        except OSError as error:
+            raise Busy(f"the state directory cannot be written: {error.strerror}") from error
 
     def look(self, keys: Sequence[str]) -> None:
         """For who only wants to see: not while it is being changed."""

@@ -246,7 +246,8 @@ def counted(chunks: Iterator[bytes], digest: Any, most: int, tell: Callable[[int
         done += len(data)
         if done > most:
             raise FetchError(f"it has more than the {most} bytes that are allowed")
-        digest.update(data)
+        if digest:
+            digest.update(data)
         if done - told >= TELL:
             told = done
             tell(done)
@@ -255,18 +256,18 @@ def counted(chunks: Iterator[bytes], digest: Any, most: int, tell: Callable[[int
 
 
 def bring(job: dict[str, Any], say: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    name, wanted = digest_of(job["checksum"]) if job["checksum"] else ("sha256", "")
-    digest = hashlib.new(name, usedforsecurity=False)
+    name, wanted = digest_of(job["checksum"]) if job["checksum"] else ("", "")
+    digest = hashlib.new(name, usedforsecurity=False) if name else None
     total, chunks = opened(job["url"], tuple(job["allowed"]))
     if total > job["max_bytes"]:
         raise FetchError(f"it has {total} bytes, more than the {job['max_bytes']} that are allowed")
     say({"total": total})
     kind, content = unpacked(counted(chunks, digest, job["max_bytes"], lambda done: say({"done": done})))
-    stored = hashlib.sha256()
-    size = save(_noted(content, stored), Path(job["target"]), job["max_bytes"])
-    if wanted and digest.hexdigest() != wanted:
+    stored = hashlib.sha256() if job["note"] else None
+    size = save(_noted(content, stored) if stored else content, Path(job["target"]), job["max_bytes"])
+    if digest and digest.hexdigest() != wanted:
         raise FetchError("the checksum is not that of the file")
-    return {"size": size, "packed": kind, "checksum": f"{{SHA-256}}{stored.hexdigest()}"}
+    return {"size": size, "packed": kind, "checksum": f"{{SHA-256}}{stored.hexdigest()}" if stored else ""}
 
 
 def _noted(chunks: Iterator[bytes], digest: Any) -> Iterator[bytes]:

@@ -103,7 +103,7 @@ class FilePool:
                 raise Refused(f"disk {disk} is on top of image {image}")
         self._images.drop(self.folder, image, deadline)
 
-    def sweep(self) -> None:
-        """After a start of the agent: what one before it left half-made goes."""
+    def sweep(self) -> bool:
         for part in self.contents()["parts"]:
             self.folder.remove(part)
+        return False

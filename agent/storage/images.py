@@ -143,11 +143,13 @@ class Images:
     def _fetch(
         self, task: Task, url: str, checksum: str, target: Path, most: int, allowed: tuple[str, ...] | None = None
     ) -> str:
-        """The checksum of what came. Without ``allowed`` secondary storage is asked, which may be anywhere."""
+        """Without ``allowed`` secondary storage is asked, which may be anywhere; else what came from outside is to be
+        stored, and its checksum noted.
+        """
         task.begin("fetching")
         anywhere = ("0.0.0.0/0", "::/0")
-        job = {"url": url, "checksum": checksum, "target": str(target), "max_bytes": most}
-        job["allowed"] = list(anywhere if allowed is None else allowed)
+        job: dict[str, Any] = {"url": url, "checksum": checksum, "target": str(target), "max_bytes": most}
+        job |= {"allowed": list(anywhere if allowed is None else allowed), "note": allowed is not None}
         said = Words(task)
         child = Child(
             keep=(task.lock,),

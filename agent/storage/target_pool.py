@@ -3,6 +3,7 @@ block of the unit itself, beyond what the machine sees; it is changed in one ste
 """
 
 import json
+import time
 import zlib
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +21,7 @@ from agent.storage.tasks import Task, Tasks
 MARK = b"cloudportal unit 1\n"
 LOOKED_AT = 64  # blocks at the beginning of a unit that must be empty before it is taken for the first time
 MIB = 1 << 20
+PATIENCE = 600.0  # seconds after which nobody will come back for a disk
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class TargetPool:
         self._target, self._first, self._secret = target, first, secret
         self._images, self._tasks, self._cache = images, tasks, cache
         self.password = target.password
+        self._asked: dict[str, float] = {}  # disks that are being made, and when somebody wanted to know
 
     def check(self) -> None:
         with Session(self._target) as session:
@@ -108,8 +111,11 @@ class TargetPool:
             unit = self._find(session, disk.uuid)
         if unit and unit.is_ready:
             return
+        self._asked[disk.uuid] = time.monotonic()
         image = self._image(disk, disk.image, deadline) if disk.image else None
         self._tasks.join("disk", disk.uuid, lambda task: self._make(task, disk, image), deadline)
+        self._relabel(disk.uuid, state="ready")
+        self._asked.pop(disk.uuid, None)
 
     def _image(self, disk: DiskSpec, image: ImageSpec, deadline: Deadline) -> Source:
         name = self._images.ensure(self._cache, image, deadline)
@@ -119,7 +125,9 @@ class TargetPool:
         return self._cache.source(name, "qcow2")
 
     def _make(self, task: Task, disk: DiskSpec, image: Source | None) -> None:
-        """Every byte of the unit that the disk has is written: what was in it was another tenant's."""
+        """Every byte of the unit that the disk has is written: what was in it was another tenant's. That the disk is
+        there is written down by a call that waits: to one that was told ``busy`` it had not begun.
+        """
         with Session(self._target) as session:
             unit = self._taken(session, disk)
         if unit.is_ready:
@@ -132,7 +140,6 @@ class TargetPool:
             qemu_img.convert(whole, self._source(unit, disk.size), disk.size, task, self.password)
         finally:
             self._cache.remove(part)
-        self._relabel(disk.uuid, state="ready")
 
     def _taken(self, session: Session, disk: DiskSpec) -> Unit:
         """A unit for the disk; the one in which an agent before this had begun to make it."""
@@ -217,19 +224,27 @@ class TargetPool:
         }
 
     def _left(self, label: dict[str, Any]) -> bool:
-        """Half-made, by an agent of this host before this one."""
-        is_ours = label["state"] == "making" and label["host"] == self._images.host
-        return bool(is_ours and label["boot"] != self._images.boot)
+        """Half-made by an agent of this host before this one, or made and asked for no more."""
+        if label["state"] != "making" or label["host"] != self._images.host:
+            return False
+        if label["boot"] != self._images.boot:
+            return True
+        waited = time.monotonic() - self._asked.get(label["disk"], 0.0)
+        return waited > PATIENCE and not self._tasks.running("disk", label["disk"])
 
     def drop_image(self, image: str, deadline: Deadline) -> None:
         """Disks here are whole copies; what lies on this machine is the cache of all such pools."""
         self._images.drop(self._cache, image, deadline)
 
-    def sweep(self) -> None:
+    def sweep(self) -> bool:
         with Session(self._target) as session:
             for unit in self._units(session):
                 if unit.label and self._left(unit.label):
+                    disk = unit.label["disk"]
+                    self._asked.pop(disk, None)
+                    self._tasks.call_off("disk", disk, Deadline(1))  # what it ended with
                     self._write(session, unit, {})  # unless somebody goes on with it just now
+        return True
 
 
 def _order(disk: str, number: int) -> int:

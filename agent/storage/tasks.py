@@ -10,7 +10,8 @@ import os
 import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from agent.http.errors import AgentError, Busy, Interrupted, Unknown
 from agent.http.keys import Deadline
 from agent.http.log import Log, request_id
 
-AT_ONCE = 2  # others wait
+AT_ONCE = 2  # of a kind; others wait
 ANSWER = 1.0  # seconds that are kept for the answer
 SURVIVORS = 10.0  # that a child of a killed agent has to die
 STALE = 60.0  # after which nobody is told any more what a task failed with
@@ -64,7 +65,7 @@ class Tasks:
             _remove_unused(path)
         self._lock, self._numbers = threading.Lock(), count(1)
         self._tasks: dict[str, Task] = {}
-        self._slots = threading.BoundedSemaphore(AT_ONCE)
+        self._slots: dict[str, threading.BoundedSemaphore] = {}
 
     def list(self) -> list[dict[str, Any]]:
         with self._lock:
@@ -122,7 +123,7 @@ class Tasks:
         request_id.set(request)
         began = time.monotonic()
         try:
-            with self._slots:
+            with self._slot(task):
                 task.lock = self._survivors_gone(task)
                 task.result = work(task)
         except AgentError as error:
@@ -141,6 +142,17 @@ class Tasks:
             self._log("task", **values, outcome=task.error.kind if task.error else "done", text=task.error)
             task.ended = time.monotonic()
             task.finished.set()
+
+    @contextmanager
+    def _slot(self, task: Task) -> Iterator[None]:
+        with self._lock:
+            slots = self._slots.setdefault(task.kind, threading.BoundedSemaphore(AT_ONCE))
+        while not slots.acquire(timeout=0.2):
+            task.begin("waiting")
+        try:
+            yield
+        finally:
+            slots.release()
 
     def _path(self, task: Task) -> Path:
         key = f"{task.kind}:{task.subject}".encode()

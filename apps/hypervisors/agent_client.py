@@ -49,6 +49,8 @@ class Connection:
 
     def __init__(self, context: ssl.SSLContext, credentials: Credentials, address: HostAddress, within: float):
         self._host, port = endpoint(address.url)
+        if not address.uuid:
+            raise Refused(f"host {address.name} has no uuid that its certificate could say")
         until = time.monotonic() + within
         try:
             plain = socket.create_connection((self._host, port), min(CONNECT, within))
