@@ -93,7 +93,7 @@ class Images:
             raise Refused("the URL names a file of the host, which is not in a directory that may be read")
         folder, last = place(store, name)
         work = lambda task: self._bring(task, folder, last, image, rules)  # noqa: E731
-        return self._tasks.join("bring", f"{store}/{name}", work, deadline, keep=True)  # type: ignore[no-any-return]
+        return self._tasks.join("bring", f"{store}/{name}", work, deadline, keep=True)
 
     def _bring(self, task: Task, folder: Folder, name: str, image: ImageSpec, rules: ImageRules) -> StoredImage:
         near = folder if isinstance(folder, Directory) else self._scratch
@@ -117,7 +117,7 @@ class Images:
     def take(self, source: Source, size: int, store: str, name: str, deadline: Deadline, password: str) -> StoredImage:
         folder, last = place(store, name)
         work = lambda task: self._take(task, source, size, folder, last, password)  # noqa: E731
-        return self._tasks.join("take", f"{store}/{name}", work, deadline, keep=True)  # type: ignore[no-any-return]
+        return self._tasks.join("take", f"{store}/{name}", work, deadline, keep=True)
 
     def _take(self, task: Task, source: Source, size: int, folder: Folder, name: str, password: str) -> StoredImage:
         part = self.part(name)
