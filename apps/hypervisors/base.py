@@ -38,6 +38,12 @@ class PoolStats:
 
 
 @dataclass(frozen=True)
+class PoolStats:
+    size: int  # bytes
+    used: int  # bytes that lie there, not what was promised
+
+
+@dataclass(frozen=True)
 class ImageSpec:
     """What a disk is made from: a template in secondary storage. ``checksum`` is of the file there, as
     ``{SHA-256}ab12…`` or with the kind told by its length.
@@ -84,13 +90,16 @@ class MachineSpec:
 
 @dataclass(frozen=True)
 class HostFacts:
-    """What a host says of itself when it is added and at every heartbeat."""
+    """What a host says of itself when it is added and at every heartbeat. ``hosts`` is how many like it the URL stands
+    for: one, but for who manages many.
+    """
 
     cpu_cores: int
     cpu_speed_mhz: int
     memory_bytes: int
     version: str = ""
     cpu_sockets: int = 1
+    hosts: int = 1
 
 
 @dataclass(frozen=True)

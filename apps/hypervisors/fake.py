@@ -8,16 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from apps.hypervisors.base import (
-    DiskSpec,
-    HostAddress,
-    HostFacts,
-    ImageSpec,
-    MachineSpec,
-    NicSpec,
-    PoolSpec,
-    PoolStats,
-)
+from apps.hypervisors.base import DiskSpec, HostAddress, HostFacts, ImageSpec, MachineSpec, NicSpec, PoolSpec, PoolStats
 from apps.hypervisors.errors import Busy, Refused
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from apps.core import ports, secret
 from apps.core.callers import Caller
 from apps.core.commands import CreateCommand, Spec
-from apps.core.dispatch import describe, subject
+from apps.core.dispatch import described, subject
 from apps.core.errors import InvalidParameter
 from apps.core.logs import request_id
 from apps.core.retry import atomically
@@ -43,9 +43,11 @@ class Submitter:
         if chosen:
             job.uuid = self._free(chosen)
         job.request_id = request_id.get()
+        if spec.event:
+            what = described(spec, about, spec.cls.event_text(values))
+            job.event = ports.events.one().begun(spec.event, caller, about, what, created=job.creates)
         job.save()
         locks.claim(job, spec.cls.lock_keys(values))  # type: ignore[attr-defined]
-        ports.events.one().action(spec, "scheduled", caller, about, describe(spec), job.pk)
         wake.job(job.pk, job.queue)
         return answer | {"jobid": str(job.uuid)}
 
