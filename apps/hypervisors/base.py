@@ -38,12 +38,6 @@ class PoolStats:
 
 
 @dataclass(frozen=True)
-class PoolStats:
-    size: int  # bytes
-    used: int  # bytes that lie there, not what was promised
-
-
-@dataclass(frozen=True)
 class ImageSpec:
     """What a disk is made from: a template in secondary storage. ``checksum`` is of the file there, as
     ``{SHA-256}ab12…`` or with the kind told by its length.
