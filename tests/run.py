@@ -158,6 +158,7 @@ SUITES: dict[str, Callable[[Run], Result]] = {
     "lab": folder_suite("lab"),
     "conformance": conformance,
     "chaos": chaos,
+    "lab": folder_suite("lab"),
 }
 
 

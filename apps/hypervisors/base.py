@@ -6,26 +6,29 @@ while an earlier call about the same machine or disk is still under way it raise
 that overtakes the effect it is about would be worth nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
 class HostAddress:
-    """Which host a driver shall talk to. ``key`` is ours, for drivers that keep state of their own."""
+    """Which host a driver shall talk to. ``key`` is ours, for drivers that keep state of their own; ``uuid`` is what
+    the certificate of the host must say.
+    """
 
     key: int
     name: str
     url: str = ""
+    uuid: str = ""
 
 
 @dataclass(frozen=True)
 class PoolSpec:
-    """Primary storage: ``type`` and ``url`` as createStoragePool takes them."""
+    """Primary storage: ``type`` and ``url`` as createStoragePool takes them, with user and password in the URL."""
 
     uuid: str
     type: str = ""
-    url: str = ""
+    url: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,15 @@ class PoolStats:
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """What a disk is made from: a template in secondary storage."""
+    """What a disk is made from: a template in secondary storage. ``checksum`` is of the file there, as
+    ``{SHA-256}ab12…`` or with the kind told by its length.
+    """
 
     uuid: str
     url: str
     format: str = ""
     size: int = 0  # bytes
+    checksum: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,66 @@ class HostFacts:
     hosts: int = 1
 
 
+@dataclass(frozen=True)
+class ConsoleAddress:
+    """Where the screen of a machine can be seen (VNC). The password is good for new connections for a short time."""
+
+    host: str
+    port: int
+    password: str = field(repr=False)
+    seconds: int = 0
+
+
+@dataclass(frozen=True)
+class NicStats:
+    uuid: str
+    received_bytes: int
+    sent_bytes: int
+    received_packets: int = 0
+    sent_packets: int = 0
+
+
+@dataclass(frozen=True)
+class DiskStats:
+    uuid: str
+    read_bytes: int
+    written_bytes: int
+    read_requests: int = 0
+    write_requests: int = 0
+
+
+@dataclass(frozen=True)
+class MachineStats:
+    """Totals that only grow while ``epoch`` is the same, over restarts of the machine and of the host's agent. With
+    another epoch counting began anew at zero.
+    """
+
+    uuid: str
+    epoch: str
+    cpu_seconds: float
+    memory_kib: int = 0  # that the host gives the machine now
+    nics: tuple[NicStats, ...] = ()
+    disks: tuple[DiskStats, ...] = ()
+
+
+@dataclass(frozen=True)
+class ImageRules:
+    """What may come into secondary storage."""
+
+    max_bytes: int  # of the file, and of what is in it if it is packed
+    max_virtual_bytes: int
+    allowed: tuple[str, ...] = ()  # networks inside that may be asked all the same
+    folders: tuple[str, ...] = ()  # directories of the host that file URLs may name
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    stored_bytes: int
+    virtual_bytes: int
+    format: str
+    checksum: str = ""  # of what lies there, where it is known
+
+
 class HostDriver(Protocol):
     def facts(self, *, within: float) -> HostFacts: ...
 
@@ -117,7 +183,9 @@ class DiskDriver(Protocol):
         """Ensure the disk exists in primary storage, made from its image if it has one."""
 
     def delete(self, disk: str, *, within: float) -> None:
-        """Ensure it does not."""
+        """Ensure it does not. This, ``exists`` and ``size`` may be told the pool (``pool=``): a host that does not know
+        the pool cannot look there.
+        """
 
     def resize(self, disk: DiskSpec, *, within: float) -> None:
         """Ensure the disk has this size; refused if it would lose data."""
@@ -174,8 +242,34 @@ class NetworkDriver(Protocol):
         """What holds there; None if the host has nothing of the network."""
 
 
+class ConsoleDriver(Protocol):
+    def address(self, vm: str, *, within: float) -> ConsoleAddress:
+        """Where the machine's screen is, with a new password; the one before opens no more."""
+
+    def screenshot(self, vm: str, *, within: float) -> bytes:
+        """What is on it now, as PNG."""
+
+
+class StatsDriver(Protocol):
+    def machines(self, *, within: float) -> tuple[MachineStats, ...]:
+        """Of all machines that run there or ran lately."""
+
+
+class ImageDriver(Protocol):
+    """Secondary storage as this host reaches it. Long calls answer ``Busy`` until the work is done: ask again."""
+
+    def bring(self, image: ImageSpec, store: str, name: str, rules: ImageRules, *, within: float) -> StoredImage:
+        """Ensure the checked image lies under this name in the store (a URL); ``image.url`` may be http(s) too."""
+
+    def take(self, disk: str, store: str, name: str, *, within: float, pool: PoolSpec | None = None) -> StoredImage:
+        """Ensure a whole copy of the disk, which no machine has open, lies under this name in the store."""
+
+    def remove(self, store: str, name: str, *, within: float) -> None:
+        """Ensure there is no such file in the store, nor one half made."""
+
+
 class Driver(Protocol):
-    """One host."""
+    """One host. Some have more: ``console``, ``stats`` and ``images``."""
 
     host: HostDriver
     pools: PoolDriver

@@ -1,0 +1,166 @@
+import hashlib
+import os
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from apps.hypervisors.base import DiskSpec, ImageSpec, MachineSpec, NicSpec, PoolSpec
+from tests.agent.manager import FakeManager
+from tests.lab.agents import AgentHost, new, program
+from tests.lab.tools.hosts import Lab
+from tests.lab.tools.image import guest_image
+from tests.lab.tools.servers import Store
+
+MIB = 1 << 20
+
+
+NEEDED = {
+    "qemu-system-x86_64": "qemu-system-x86",
+    "qemu-img": "qemu-utils qemu-block-extra python3-libvirt",
+    "libvirtd": "libvirt-daemon-system",
+    "virsh": "libvirt-clients",
+    "xmllint": "libxml2-utils",
+    "tgtd": "tgt",
+    "ganesha.nfsd": "nfs-ganesha nfs-ganesha-vfs",
+    "rpcbind": "rpcbind",
+    "genisoimage": "genisoimage",
+    "syslinux": "syslinux syslinux-common",
+    "mcopy": "mtools dosfstools",
+    "sfdisk": "fdisk",
+    "cpio": "cpio kmod binutils",
+}
+
+
+def pytest_ignore_collect(collection_path, config):
+    """It needs root and takes its time: only for who asks for it."""
+    asked = any("lab" in Path(word.partition("::")[0]).parts for word in config.invocation_params.args)
+    return None if asked else True
+
+
+def own_prefix() -> str:
+    """The same for the same working tree, so that what a killed run left is found and removed by the next."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    return "t" + hashlib.sha256(f"{Path(__file__).parent}{worker}".encode()).hexdigest()[:5]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def packages():
+    missing = [package for program, package in NEEDED.items() if not shutil.which(program)]
+    if os.geteuid() or missing:
+        pytest.exit(f"the lab needs root and: apt-get install --no-install-recommends {' '.join(missing)}", 1)
+
+
+@pytest.fixture(scope="session")
+def lab():
+    lab = Lab(os.environ.get("LAB_PREFIX") or own_prefix())
+    lab.down()
+    try:
+        lab.up(2)
+        shutil.copy(guest_image(), lab.directory / "srv" / "secondary" / "tiny.qcow2")
+        yield lab
+    finally:
+        lab.down()
+
+
+@pytest.fixture(scope="session")
+def store(lab):
+    store = Store(lab)
+    store.up()
+    return store
+
+
+@pytest.fixture(scope="session")
+def manager(lab):
+    manager = FakeManager(lab.directory / "manager", str(lab.ranges.management[1]))
+    with ExitStack() as stack:
+        stack.enter_context(manager.serving())
+        yield manager
+
+
+@pytest.fixture(scope="session")
+def agent_hosts(lab, manager):
+    built = program(lab.directory)
+    hosts = [AgentHost(lab, name, manager, built) for name in ("h1", "h2")]
+    for host in hosts:
+        host.enrol()
+        host.start()
+    yield hosts
+    for host in hosts:
+        host.kill()
+
+
+@pytest.fixture
+def host(agent_hosts):
+    return agent_hosts[0]
+
+
+@pytest.fixture(scope="session")
+def template(lab):
+    return ImageSpec(new(), "file:///srv/secondary/tiny.qcow2", "QCOW2")
+
+
+@pytest.fixture(scope="session")
+def pool():
+    return PoolSpec(new(), "SharedMountPoint", "sharedmountpoint://localhost/srv/primary")
+
+
+@pytest.fixture
+def driver(agent_hosts):
+    return agent_hosts[0].driver()
+
+
+class Guests:
+    """Machines of the test; all are gone at its end."""
+
+    def __init__(self, hosts, pool, template):
+        self.hosts, self.pool, self.template, self._made = hosts, pool, template, []
+
+    def root(self, pool=None, size=80 * MIB):
+        return DiskSpec(new(), size, device_id=0, pool=pool or self.pool, image=self.template)
+
+    def data(self, size=64 * MIB, device_id=None, pool=None):
+        return DiskSpec(new(), size, device_id=device_id, pool=pool or self.pool)
+
+    def spec(self, *disks, nics=(), **values):
+        uuid = new()
+        name = values.pop("name", f"i-{uuid[:8]}")
+        return MachineSpec(uuid, 1, 96, name=name, disks=disks, nics=nics, **values)
+
+    def card(self, number=1, network=None):
+        uuid = new()
+        return NicSpec(uuid, f"02:00:00:{uuid[:2]}:{uuid[2:4]}:{number:02x}", network or new())
+
+    def start(self, *more, host=None, booted=True, **values):
+        """A machine of the template, with its root disk and more."""
+        host = host or self.hosts[0]
+        disks = (self.root(), *more)
+        driver = host.driver()
+        for disk in disks:
+            driver.disks.create(disk, within=60)
+        spec = self.spec(*disks, **values)
+        self.started(host, spec)
+        driver.power.start(spec, within=60)
+        if booted:
+            host.guest(spec.uuid, "true", seconds=90)
+        return spec
+
+    def started(self, host, spec):
+        self._made.append((host, spec))
+
+    def end(self):
+        for host, spec in reversed(self._made):
+            driver = host.driver()
+            driver.power.stop(spec.uuid, within=30, force=True)
+            for disk in spec.disks:
+                driver.disks.delete(disk.uuid, within=30, pool=disk.pool)
+            for pool in {disk.pool for disk in spec.disks} - {self.pool}:
+                driver.pools.remove(pool.uuid, within=30)
+
+
+@pytest.fixture
+def guests(agent_hosts, pool, template):
+    guests = Guests(agent_hosts, pool, template)
+    yield guests
+    guests.end()
