@@ -4,7 +4,8 @@ The lower app declares ``teardown = Port[Teardown]("accounts.teardown", many=Tru
 ``AppConfig.ready()``. A second answer to a port of one, and a port nobody answered, stop the start.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 P = TypeVar("P")
@@ -53,6 +54,18 @@ class Jobs(Protocol):
         ...
 
 
+class Watch(Protocol):
+    """What a person who watches is shown of jobs beyond what the wire says. Callers' own, or nothing."""
+
+    def steps(self, caller: Any, job: str) -> Sequence[Mapping[str, Any]]:
+        """``name``, ``status`` (done, now, failed, undone, todo), ``seconds`` and ``text`` of each step of its flow."""
+        ...
+
+    def lately(self, accounts: Collection[int], since: datetime) -> Sequence[Mapping[str, Any]]:
+        """``account``, ``job``, ``status`` and ``progress`` of their jobs that are under way or ended since then."""
+        ...
+
+
 class Settings(Protocol):
     def value(self, setting: Any, scope: Any | None) -> str | None:
         """The text an operator stored, for this row or globally; None where the default holds."""
@@ -90,6 +103,7 @@ class Tenants(Protocol):
 
 
 jobs: Port[Jobs] = Port("core.jobs")
+watch: Port[Watch] = Port("core.watch")
 events: Port[Events] = Port("core.events")
 limits: Port[Limits] = Port("core.limits")
 rules: Port[Rules] = Port("core.rules")

@@ -106,6 +106,7 @@ class FlowRun(Leased):
     tries = models.PositiveIntegerField(default=0)  # of this step, in this round
     rounds = models.PositiveIntegerField(default=1)
     context = models.JSONField()
+    trail = models.JSONField(default=list)  # [step, when it was begun], for who watches
     error = models.TextField(default="")
     error_code = models.IntegerField(default=0)
     job = models.ForeignKey(Job, models.PROTECT, null=True, related_name="flows")
