@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 import apps.portal
+import apps.portal.frame.acts
 from apps.portal import gate, statics
 from apps.portal.frame.pages import urlpatterns as pages
 from apps.portal.visits import NotFound, Visit
