@@ -80,8 +80,9 @@ class Offer:
 @dataclass(frozen=True, eq=False)
 class Kind:
     label: str  # of the model
-    one: Text
-    many: Text
+    one: Text  # in a sentence: "machine"
+    plural: Text  # "machines"
+    many: Text  # as a title: "Machines"
     icon: str
     listing: str  # the command that lists them
     at: str  # first part of the addresses of their pages; "" without pages
@@ -100,6 +101,9 @@ class Kind:
 
     def title(self, row: Row) -> str:
         return str(next((row[name] for name in self.titles if row.get(name)), row.get(self.key, "")))
+
+    def counted(self, number: int) -> str:
+        return f"{looks.number(number)} {self.one if number == 1 else self.plural}"
 
     def url(self, key: str = "") -> str:
         return f"/{self.at}/{key}" if key else f"/{self.at}"

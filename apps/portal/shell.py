@@ -37,6 +37,7 @@ def _everybodys(visit: Visit) -> dict[str, Any]:
         "csrf_token": get_token(visit.request),
         "request_id": request_id.get(),
         "here": visit.request.get_full_path(),
+        "title": "",
     }
 
 

@@ -16,6 +16,21 @@ def label(name: str) -> Text:
     return LABELS.get(name, name)
 
 
+def sending(command: str) -> Text:
+    """Of the button that sends a form: "Create the volume"."""
+    return SENDING.get(command, VERBS.get(command, command))
+
+
+SENDING: dict[str, Text] = {
+    "createNetwork": _("Create the network"),
+    "createSSHKeyPair": _("Make the key pair"),
+    "createSecurityGroup": _("Create the group"),
+    "createVolume": _("Create the volume"),
+    "registerSSHKeyPair": _("Register the key"),
+    "updateNetwork": _("Save"),
+    "updateVirtualMachine": _("Save"),
+    "updateVolume": _("Save"),
+}
 VERBS: dict[str, Text] = {
     "addNicToVirtualMachine": _("Connect to a network"),
     "associateIpAddress": _("Take an address"),

@@ -49,7 +49,7 @@ class Destroy(OfMachine):
         "volumeids": gettext_lazy("Also delete its data volumes"),
         "expunge": gettext_lazy("Expunge now: it cannot be recovered"),
     }
-    hints = {"volumeids": "", "expunge": gettext_lazy("An administrator may keep this for himself")}
+    hints = {"volumeids": "", "expunge": gettext_lazy("It may be left to administrators")}
     note = gettext_lazy("It stops at once. Until it is expunged an administrator can recover it; then it is gone.")
     types_name = True
 

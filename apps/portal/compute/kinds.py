@@ -27,6 +27,7 @@ def _is_user_vm(row: Row) -> bool:
 MACHINE = Kind(
     "machines.VirtualMachine",
     _("machine"),
+    _("machines"),
     _("Machines"),
     "server-2",
     "listVirtualMachines",
@@ -70,6 +71,7 @@ MACHINE = Kind(
 NIC = Kind(
     "machines.Nic",
     _("network card"),
+    _("network cards"),
     _("Network cards"),
     "plug",
     "listNics",
@@ -97,6 +99,7 @@ NIC = Kind(
 KEY_PAIR = Kind(
     "accounts.SshKeyPair",
     _("key pair"),
+    _("key pairs"),
     _("Key pairs"),
     "key",
     "listSSHKeyPairs",
@@ -107,10 +110,11 @@ KEY_PAIR = Kind(
     searched=True,
     actions=(Action("deleteSSHKeyPair", "trash", given={"name": "name"}, asks=True, danger=True),),
 )
-ZONE = Kind("infrastructure.Zone", _("zone"), _("Zones"), "building", "listZones", "zones", has_page=False)
+ZONE = Kind("infrastructure.Zone", _("zone"), _("zones"), _("Zones"), "building", "listZones", "zones", has_page=False)
 TEMPLATE = Kind(
     "images.Template",
     _("template"),
+    _("templates"),
     _("Templates and ISOs"),
     "disc",
     "listTemplates",
@@ -122,17 +126,30 @@ TEMPLATE = Kind(
 OFFERING = Kind(
     "offerings.ServiceOffering",
     _("compute offering"),
+    _("compute offerings"),
     _("Compute offerings"),
     "adjustments-horizontal",
     "listServiceOfferings",
     "compute-offerings",
     has_page=False,
 )
-OS_TYPE = Kind("images.OsType", _("system"), _("Systems"), "cpu", "listOsTypes", "systems", has_page=False)
-GROUP = Kind("compute.InstanceGroup", _("group"), _("Groups"), "folder", "listInstanceGroups", "groups", has_page=False)
+OS_TYPE = Kind(
+    "images.OsType", _("system"), _("systems"), _("Systems"), "cpu", "listOsTypes", "systems", has_page=False
+)
+GROUP = Kind(
+    "compute.InstanceGroup",
+    _("group"),
+    _("groups"),
+    _("Groups"),
+    "folder",
+    "listInstanceGroups",
+    "groups",
+    has_page=False,
+)
 AFFINITY = Kind(
     "compute.AffinityGroup",
     _("affinity group"),
+    _("affinity groups"),
     _("Affinity groups"),
     "arrows-exchange",
     "listAffinityGroups",

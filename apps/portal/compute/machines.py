@@ -13,11 +13,15 @@ from apps.portal import looks
 from apps.portal.components import Copy, Link
 from apps.portal.compute.kinds import MACHINE, NIC
 from apps.portal.compute.reach import Way, ways
+from apps.portal.events.events import EXACT
 from apps.portal.events.kinds import EVENT
+from apps.portal.events.words import WHAT, phrase
 from apps.portal.frame.columns import MONO
 from apps.portal.frame.detail import Card, DetailPage, FactsCard, RowsCard, Tab
 from apps.portal.frame.listing import ListPage
+from apps.portal.network.looks import CARD, TYPE
 from apps.portal.storage.kinds import VOLUME
+from apps.portal.storage.looks import DEVICE, OFFERED, ROLE
 from apps.portal.visits import Row
 
 Text = str | Promise
@@ -128,8 +132,9 @@ class LastEvents(Card):
 
     @cached_property
     def events(self) -> list[Row]:
-        about = {"resourceid": self.row["id"], "resourcetype": "VirtualMachine"}
-        return EVENT.rows(self.visit, page=1, pagesize=6, **about).rows
+        about = {"resourceid": self.row["id"], "resourcetype": "VirtualMachine", "state": "Completed"}
+        rows = EVENT.rows(self.visit, page=1, pagesize=6, **about).rows
+        return [row | {"said": phrase(row)} for row in rows]
 
     @property
     def url(self) -> str:
@@ -139,10 +144,11 @@ class LastEvents(Card):
 EVENTS = Tab(
     EVENT,
     "resourceid",
-    ("created", "type", "description", "state", "username"),
+    ("description", "state", "type", "username", "created"),
     slug="events",
     labels={"created": gettext_lazy("Time"), "username": gettext_lazy("Who"), "type": gettext_lazy("Event")},
-    looks={"type": MONO},
+    looks={"type": MONO, "created": EXACT},
+    own={"description": WHAT},
     fixed={"resourcetype": "VirtualMachine"},
 )
 
@@ -167,6 +173,8 @@ class MachinePage(DetailPage):
             VOLUME,
             "virtualmachineid",
             ("name", "state", "type", "deviceid", "size", "diskofferingname"),
+            looks={"type": ROLE},
+            own={"diskofferingname": OFFERED, "deviceid": DEVICE},
             creating=("createVolume",),
             counted=True,
         ),
@@ -176,6 +184,8 @@ class MachinePage(DetailPage):
             ("networkname", "ipaddress", "macaddress", "gateway", "type"),
             slug="network",
             label=gettext_lazy("Network"),
+            looks={"type": TYPE},
+            own={"networkname": CARD},
             creating=("addNicToVirtualMachine",),
             counted=True,
         ),

@@ -5,6 +5,7 @@ from apps.portal.kinds import Kind
 EVENT = Kind(
     "events.Event",
     _("event"),
+    _("events"),
     _("Events"),
     "history",
     "listEvents",

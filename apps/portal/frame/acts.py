@@ -147,7 +147,7 @@ class Act(Page):
             self.visit.say("warn", _("Nothing was chosen"), _("Tick what it shall be done with."))
             return self.go(self.back)
         count = len(self.ticked)
-        title = _("%(verb)s %(count)s %(kind)s?") % {"verb": action.label, "count": count, "kind": self.kind.many}
+        title = f"{action.label}: {self.kind.counted(count)}?"
         names = [self.kind.title(row) for row in self.ticked]
         keys = [str(row[self.kind.key]) for row in self.ticked]
         context = {"title": title, "action": action, "names": names, "keys": keys, "nav": self.kind.url()}

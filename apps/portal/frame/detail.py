@@ -70,6 +70,7 @@ class Tab:
     label: Text = ""
     labels: Mapping[str, Text] = field(default_factory=dict)
     looks: Mapping[str, Any] = field(default_factory=dict)
+    own: Mapping[str, Column] = field(default_factory=dict)  # columns that are made of several fields
     fixed: Mapping[str, str] = field(default_factory=dict)
     creating: Sequence[str] = ()  # commands offered above the table; the first is the primary one
     counted: bool = False
@@ -97,6 +98,7 @@ class Tab:
         dressed = {
             n: replace(c, label=self.labels.get(n, c.label), look=self.looks.get(n, c.look)) for n, c in known.items()
         }
+        dressed |= self.own
         return [dressed[name] for name in self.columns if name in dressed]
 
     def context(self, page: "DetailPage") -> dict[str, Any]:
@@ -218,6 +220,11 @@ class DetailPage(Page):
         """What most people came for, in this state."""
         name = self.primary.get(str(self.row.get("state", "")), self.primary.get("", ""))
         return next((offer for offer in self.offers if offer.action.command == name and not offer.why_not), None)
+
+    @property
+    def lead(self) -> tuple[Text, str, str] | None:
+        """Text, icon and address of the primary action where it is no command: what most people come for."""
+        return None
 
     @property
     def button_offers(self) -> list[Offer]:

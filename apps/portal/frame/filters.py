@@ -14,11 +14,12 @@ from apps.core.commands import REGISTRY
 from apps.core.lists import ListCommand
 from apps.core.refs import RefFilter
 from apps.portal import looks, words
-from apps.portal.kinds import kind_of
+from apps.portal.kinds import Kind, kind_of
 from apps.portal.visits import NotFound, Visit
 
 Text = str | Promise
 MOST = 200  # rows that a filter offers
+BY_NAME = {"keypair": "accounts.SshKeyPair"}  # filters by the name of a row, not by its id
 
 
 @dataclass(frozen=True)
@@ -49,19 +50,23 @@ class Filter:
     def kind(self) -> str:
         if isinstance(self.field, wire.Date):
             return "date"
-        return "select" if self.options else "text"
+        return "select" if self.options or isinstance(self.field, RefFilter) else "text"
 
     @cached_property
     def options(self) -> list[Option]:
         if isinstance(self.field, RefFilter):
-            kind = kind_of(self.field.to)
-            if kind is None or not self.visit.may(kind.listing):
-                return []
-            rows = kind.rows(self.visit, page=1, pagesize=MOST).rows
-            return [self._option(str(row[kind.key]), kind.title(row)) for row in rows]
+            return self._rows(kind_of(self.field.to))
+        if self.name in BY_NAME:
+            return self._rows(kind_of(BY_NAME[self.name]))
         if isinstance(self.field, wire.Bool):
             return [self._option("true", _("Yes")), self._option("false", _("No"))]
         return [self._option(value, looks.state_label(value)) for value in choices(self.listing, self.name)]
+
+    def _rows(self, kind: Kind | None) -> list[Option]:
+        if kind is None or not self.visit.may(kind.listing):
+            return []
+        rows = kind.rows(self.visit, page=1, pagesize=MOST).rows
+        return [self._option(str(row[kind.key]), kind.title(row)) for row in rows]
 
     def _option(self, value: str, text: str) -> Option:
         return Option(value, text, value == self.value)

@@ -82,8 +82,9 @@ class Maker:
     def line(self, row: Row) -> Line:
         first, *others = self.columns
         key, name = str(row.get(self.kind.key, "")), self.kind.title(row)
-        title: Cell = name if first.name in self.kind.titles else first.cell(row)
+        title: Cell = first.cell(row)
         if self.kind.has_page and key:
+            title = name if first.name in self.kind.titles else title
             title = format_html('<a href="{}">{}</a>', self.kind.url(key), title)
         cells = [(column.look.css, column.label, self._cell(column, row, key)) for column in others]
         menu = self._menu(row) if self.menus else ""

@@ -14,6 +14,7 @@ from apps.portal import looks
 from apps.portal.components import Link
 from apps.portal.compute.kinds import MACHINE
 from apps.portal.events.kinds import EVENT
+from apps.portal.events.words import phrase
 from apps.portal.frame.pages import Page
 from apps.portal.jobs.panel import Group, groups
 from apps.portal.limits.limits import uses
@@ -153,7 +154,10 @@ class Dashboard(Page):
 
     @cached_property
     def events(self) -> list[Row]:
-        return list(EVENT.rows(self.visit, page=1, pagesize=7).rows) if self.visit.may(EVENT.listing) else []
+        if not self.visit.may(EVENT.listing):
+            return []
+        rows = EVENT.rows(self.visit, page=1, pagesize=7, state="Completed").rows
+        return [row | {"said": phrase(row)} for row in rows]
 
 
 NOTHING = gettext_lazy("No machine yet")

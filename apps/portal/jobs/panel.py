@@ -65,7 +65,7 @@ class Group:
         if len(self.rows) == 1:
             return f"{verb} {first.name}".strip()
         kind = kind_of(first.kind)
-        return f"{verb}: {len(self.rows)} {kind.many if kind else ''}".strip()
+        return f"{verb}: {kind.counted(len(self.rows)) if kind else len(self.rows)}"
 
     @property
     def done(self) -> int:

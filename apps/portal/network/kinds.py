@@ -23,6 +23,7 @@ def _is_mapped(row: Row) -> bool:
 NETWORK = Kind(
     "network.Network",
     _("network"),
+    _("networks"),
     _("Networks"),
     "topology-star-3",
     "listNetworks",
@@ -45,6 +46,7 @@ NETWORK = Kind(
 ADDRESS = Kind(
     "network.PublicAddress",
     _("public address"),
+    _("public addresses"),
     _("Public addresses"),
     "map-pin",
     "listPublicIpAddresses",
@@ -69,6 +71,7 @@ ADDRESS = Kind(
 NETWORK_OFFERING = Kind(
     "offerings.NetworkOffering",
     _("network offering"),
+    _("network offerings"),
     _("Network offerings"),
     "topology-star-3",
     "listNetworkOfferings",
@@ -80,6 +83,7 @@ NETWORK_OFFERING = Kind(
 FORWARDING = Kind(
     "firewall.Rule/forwarding",
     _("port forward"),
+    _("port forwards"),
     _("Port forwards"),
     "route",
     "listPortForwardingRules",
@@ -94,6 +98,7 @@ FORWARDING = Kind(
 FIREWALL = Kind(
     "firewall.Rule/firewall",
     _("firewall rule"),
+    _("firewall rules"),
     _("Firewall rules"),
     "shield",
     "listFirewallRules",
@@ -105,6 +110,7 @@ FIREWALL = Kind(
 EGRESS = Kind(
     "firewall.Rule/egress",
     _("rule for the way out"),
+    _("rules for the way out"),
     _("Rules for the way out"),
     "shield",
     "listEgressFirewallRules",

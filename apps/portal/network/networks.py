@@ -11,24 +11,21 @@ from django.utils.translation import gettext_lazy
 
 from apps.portal.components import Copy
 from apps.portal.compute.kinds import MACHINE
+from apps.portal.events.events import EXACT
 from apps.portal.events.kinds import EVENT
-from apps.portal.frame.columns import MONO, Look
+from apps.portal.events.words import WHAT
+from apps.portal.frame.columns import MONO
 from apps.portal.frame.detail import Card, DetailPage, FactsCard, Tab
 from apps.portal.frame.fields import Option
 from apps.portal.frame.forms import Form
 from apps.portal.frame.listing import ListPage
 from apps.portal.network.kinds import ADDRESS, NETWORK
+from apps.portal.network.looks import TYPE, TYPES
 from apps.portal.network.picture import Picture, picture
 from apps.portal.visits import Row
 
 Text = str | Promise
 DRAWN = 60
-TYPES = {
-    "Isolated": gettext_lazy("isolated"),
-    "Shared": gettext_lazy("shared"),
-    "L2": gettext_lazy("without addresses"),
-}
-TYPE = Look(lambda value: str(TYPES.get(value, value)))
 
 
 class NetworkList(ListPage):
@@ -133,13 +130,21 @@ class NetworkPage(DetailPage):
         Tab(
             EVENT,
             "resourceid",
-            ("created", "type", "description", "state", "username"),
+            ("description", "state", "type", "username", "created"),
             slug="events",
             labels={"created": gettext_lazy("Time"), "username": gettext_lazy("Who"), "type": gettext_lazy("Event")},
-            looks={"type": MONO},
+            looks={"type": MONO, "created": EXACT},
+            own={"description": WHAT},
             fixed={"resourcetype": "Network"},
         ),
     )
+
+    @property
+    def lead(self) -> tuple[Text, str, str] | None:
+        isolated = self.row.get("type") == "Isolated"
+        if not isolated or not self.visit.may("createPortForwardingRule"):
+            return None
+        return _("Add rule"), "plus", f"{self.kind.url(self.key)}/rules"
 
     @property
     def sub(self) -> Text:

@@ -1,7 +1,7 @@
 """The picture of a network: internet, router, network, machines. Every box is a link; tables say the same."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -11,7 +11,8 @@ from apps.portal.visits import Row
 
 SHOWN = 8  # machines that are drawn; more are counted
 PITCH = 44
-LEAST = 276
+LONG = 26  # letters of a name
+LEAST = 188
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,14 @@ class Box:
     colour: str
     glyph: str
 
+    @classmethod
+    def of(cls, vm: Row, network: str) -> "Box":
+        nic = next((nic for nic in vm.get("nic", []) if nic["networkid"] == network), {})
+        look, name = looks.of_state(vm["state"]), str(vm.get("displayname") or vm["name"])
+        short = name if len(name) <= LONG else f"{name[: LONG - 1]}…"
+        state, address = looks.state_label(vm["state"]), str(nic.get("ipaddress", ""))
+        return cls(0, short, address, state, f"/machines/{vm['id']}", look.colour, look.glyph)
+
     @property
     def middle(self) -> int:
         return self.top + 18
@@ -33,8 +42,12 @@ class Box:
         return self.top + 12
 
     @property
-    def text_at(self) -> int:
-        return self.top + 22
+    def first_line(self) -> int:
+        return self.top + 16
+
+    @property
+    def second_line(self) -> int:
+        return self.top + 30
 
 
 @dataclass
@@ -105,7 +118,10 @@ def picture(network: Row, machines: Sequence[Row], addresses: Sequence[Row], ope
         is_open=bool(open_ports),
         notes=[],
     )
-    found.boxes = [_box(i, vm, network["id"]) for i, vm in enumerate(machines[:SHOWN])]
+    drawn = machines[:SHOWN]
+    found.boxes = [Box.of(vm, network["id"]) for vm in drawn]
+    top = (found.height - PITCH * len(drawn)) // 2 + 4
+    found.boxes = [replace(box, top=top + PITCH * place) for place, box in enumerate(found.boxes)]
     texts = [_address(address) for address in addresses[:4]]
     found.notes = [(found.middle + 42 + 16 * place, text) for place, text in enumerate(texts)]
     if len(machines) > SHOWN:
@@ -125,19 +141,3 @@ def _address(address: Row) -> str:
     if address.get("isstaticnat"):
         return f"{address['ipaddress']} → {address.get('virtualmachinename', '')}"
     return str(address["ipaddress"])
-
-
-def _box(place: int, vm: Row, network: str) -> Box:
-    nic = next((nic for nic in vm.get("nic", []) if nic["networkid"] == network), {})
-    look, name = looks.of_state(vm["state"]), str(vm.get("displayname") or vm["name"])
-    short = name if len(name) < 12 else f"{name[:10]}…"
-    state = looks.state_label(vm["state"])
-    return Box(
-        12 + PITCH * place,
-        short,
-        str(nic.get("ipaddress", "")),
-        state,
-        f"/machines/{vm['id']}",
-        look.colour,
-        look.glyph,
-    )

@@ -31,6 +31,7 @@ def _in_use(row: Row) -> Any:
 VOLUME = Kind(
     "storage.Volume",
     _("volume"),
+    _("volumes"),
     _("Volumes"),
     "database",
     "listVolumes",
@@ -49,6 +50,7 @@ VOLUME = Kind(
 DISK_OFFERING = Kind(
     "offerings.DiskOffering",
     _("disk offering"),
+    _("disk offerings"),
     _("Disk offerings"),
     "disc",
     "listDiskOfferings",

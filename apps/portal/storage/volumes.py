@@ -11,16 +11,18 @@ from django.utils.translation import gettext_lazy
 from apps.portal import looks
 from apps.portal.components import Copy
 from apps.portal.compute.kinds import MACHINE
+from apps.portal.events.events import EXACT
 from apps.portal.events.kinds import EVENT
-from apps.portal.frame.columns import MONO, Look
+from apps.portal.events.words import WHAT
+from apps.portal.frame.columns import MONO
 from apps.portal.frame.detail import Card, DetailPage, FactsCard, Tab
 from apps.portal.frame.fields import FormField
 from apps.portal.frame.forms import Form
 from apps.portal.frame.listing import ListPage
 from apps.portal.storage.kinds import VOLUME
+from apps.portal.storage.looks import OFFERED, ROLE
 
 Text = str | Promise
-ROLE = Look(lambda value: _("root disk") if value == "ROOT" else _("data disk"))
 
 
 class VolumeList(ListPage):
@@ -30,6 +32,7 @@ class VolumeList(ListPage):
     columns = ("name", "state", "type", "size", "vmname", "diskofferingname", "zonename", "created")
     filters = ("state", "type", "zoneid", "diskofferingid", "virtualmachineid")
     dressing = {"type": ROLE}
+    own = {"diskofferingname": OFFERED}
     searching = gettext_lazy("Name")
     hint = gettext_lazy("A volume is a disk that outlives its machine. Make one here, or with a new machine.")
 
@@ -92,10 +95,11 @@ class VolumePage(DetailPage):
         Tab(
             EVENT,
             "resourceid",
-            ("created", "type", "description", "state", "username"),
+            ("description", "state", "type", "username", "created"),
             slug="events",
             labels={"created": gettext_lazy("Time"), "username": gettext_lazy("Who"), "type": gettext_lazy("Event")},
-            looks={"type": MONO},
+            looks={"type": MONO, "created": EXACT},
+            own={"description": WHAT},
             fixed={"resourcetype": "Volume"},
         ),
     )
@@ -164,7 +168,7 @@ class Remove(Form):
     first = ("expunge",)
     folded = ()
     labels = {"expunge": gettext_lazy("Delete it for good now: it cannot be recovered")}
-    hints = {"expunge": gettext_lazy("An administrator may keep this for himself")}
+    hints = {"expunge": gettext_lazy("It may be left to administrators")}
     note = gettext_lazy("Until the cleanup expunges it, it can be recovered.")
 
     @property
