@@ -22,7 +22,7 @@ AXE = (HERE / "vendor" / "axe.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 HEAVY, MANY = 250_000, 20  # bytes on the wire and requests of a first load
 # A status that a test asked for; a request that was under way when one left the page.
-HARMLESS = ("Failed to load resource: the server responded", "htmx:afterRequest", "htmx:sendError")
+HARMLESS = ("Failed to load resource: the server responded", "htmx:afterRequest", "htmx:sendError", "htmx:sendAbort")
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +84,7 @@ class Person:
         self.page.fill("#password", password)
         self.page.fill("#domain", domain)
         self.page.click("main button")
-        self.page.wait_for_selector("nav.side")
+        self.page.wait_for_selector("#main.main")
         return self
 
     def press(self, name):
@@ -105,6 +105,7 @@ class Person:
 
     def violations(self):
         """Of accessibility, in words."""
+        self.page.evaluate(AXE)
         found = self.page.evaluate(f"axe.run({{runOnly: {RULES}}})")["violations"]
         return [
             f"{each['id']} {node['target']}: {(node['any'] or node['all'] or node['none'] or [{'message': ''}])[0]['message']}"
@@ -147,3 +148,13 @@ def person(chromium, base):
         each.close()
         assert wrong == []
         assert foreign == []
+
+
+@pytest.fixture(scope="session")
+def api(cloud):
+    """The API, as the demo's tenant: to look at what a page has done, by other means than pages."""
+    from cs import CloudStack
+
+    told = cloud.told()
+    user = next(user for user in told["users"] if user["username"] == "lab")
+    return CloudStack(endpoint=told["api"], key=user["apikey"], secret=user["secretkey"], timeout=30)
