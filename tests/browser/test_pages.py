@@ -56,7 +56,9 @@ def ids(api):
     named = {each["name"]: each["id"] for each in machines}
     networks = api.listNetworks()["network"]
     volumes = api.listVolumes(listall=True)["volume"]
-    loose = [volume["id"] for volume in volumes if not volume.get("virtualmachineid") and volume["state"] == "Allocated"]
+    loose = [
+        volume["id"] for volume in volumes if not volume.get("virtualmachineid") and volume["state"] == "Allocated"
+    ]
     if not loose:
         zone = next(zone["id"] for zone in api.listZones()["zone"] if zone["networktype"] == "Advanced")
         loose = [api.createVolume(name="data", size=5, zoneid=zone, fetch_result=True)["volume"]["id"]]

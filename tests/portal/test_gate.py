@@ -278,7 +278,9 @@ def test_a_password_is_changed_with_the_current_one_and_other_sessions_end(brows
     assert sign_on.sessions_of(bob)
 
 
-@pytest.mark.parametrize(("new", "again", "said"), [("short", "short", "At least 8"), ("longenough", "other", "not the same")])
+@pytest.mark.parametrize(
+    ("new", "again", "said"), [("short", "short", "At least 8"), ("longenough", "other", "not the same")]
+)
 def test_a_new_password_is_looked_at_before_it_is_sent(browser, bob, new, again, said):
     visitor = browser(None)
     log_in(visitor)

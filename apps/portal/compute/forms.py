@@ -21,6 +21,8 @@ Text = str | Promise
 
 
 class OfMachine(Form):
+    about = (MACHINE.label, "id")
+
     @property
     def home(self) -> str:
         return MACHINE.url(str(self.row.get("id", "")))
@@ -103,6 +105,7 @@ class Expunge(OfMachine):
 
 class Restore(OfMachine):
     command = "restoreVirtualMachine"
+    about = (MACHINE.label, "virtualmachineid")
     danger = True
     types_name = True
     first = ("templateid", "rootdisksize")
@@ -132,14 +135,10 @@ class Upgrade(OfMachine):
 
 class InsertIso(OfMachine):
     command = "attachIso"
+    about = (MACHINE.label, "virtualmachineid")
     first = ("id",)
     folded = ()
     labels = {"id": gettext_lazy("ISO")}
-
-    @cached_property
-    def subject(self) -> Any:  # type: ignore[override]
-        """Its "id" is the ISO; it is about the machine."""
-        return (MACHINE, "virtualmachineid") if self.given.get("virtualmachineid") else None
 
     @cached_property
     def declared(self) -> Any:  # type: ignore[override]
@@ -207,6 +206,7 @@ class Edit(OfMachine):
 
 class AddCard(OfMachine):
     command = "addNicToVirtualMachine"
+    about = (MACHINE.label, "virtualmachineid")
     first = ("networkid", "ipaddress")
     folded = ("macaddress",)
     hints = {"ipaddress": gettext_lazy("Any free one if you leave this empty")}
@@ -221,12 +221,16 @@ class AddCard(OfMachine):
 
 
 class OfCard(OfMachine):
-    """Its card was named in the address."""
+    """Its card was named in the address, or is chosen."""
 
+    about = (MACHINE.label, "virtualmachineid")
     folded = ()
 
     def more_hidden(self) -> dict[str, str]:
         return {"nicid": str(self.given["nicid"])} if self.given.get("nicid") else {}
+
+    def narrow(self, name: str) -> dict[str, Any]:
+        return {"virtualmachineid": self.row["id"]} if name == "nicid" else {}
 
     @property
     def card(self) -> Row:

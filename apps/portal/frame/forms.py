@@ -4,7 +4,7 @@ Without a class of its own a command has a form too; a class says which fields c
 where it leads.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -22,7 +22,7 @@ from apps.portal import gate, services, words
 from apps.portal.frame import fields as form_fields
 from apps.portal.frame.fields import FormField, Option
 from apps.portal.frame.pages import Page
-from apps.portal.kinds import Action, Kind, kind_of
+from apps.portal.kinds import KINDS, Action, Kind, kind_of
 from apps.portal.models import Begun
 from apps.portal.visits import NotFound, Row, Visit
 
@@ -43,6 +43,8 @@ class Form:
     types_name: ClassVar[bool] = False  # has to be typed, where nothing brings it back
     lost: ClassVar[Sequence[Text]] = ()
     kept: ClassVar[Sequence[Text]] = ()
+    about: ClassVar[tuple[str, str] | None] = None  # label of a kind, and the parameter that names its row
+    is_loose: ClassVar[bool] = False  # makes sense without that row too
     template: ClassVar[str] = "portal/do.html"
 
     def __init_subclass__(cls, **kwargs: Any):
@@ -63,22 +65,43 @@ class Form:
     # what it is about
 
     @cached_property
-    def subject(self) -> tuple[Kind, str] | None:
-        """The row that was named in the address, by the first reference of the command to a kind with pages."""
+    def place(self) -> tuple[Kind, str] | None:
+        """The kind of row that the command is about, and the parameter that names it: where it is an action of a kind,
+        or as the class says.
+        """
+        if self.about:
+            kind = kind_of(self.about[0])
+            return (kind, self.about[1]) if kind else None
         for name, ref in self.spec.fields.items():
-            if isinstance(ref, Ref) and ref.required and self.given.get(name) and (kind := kind_of(ref.to)):
+            if isinstance(ref, Ref) and (kind := kind_of(ref.to)) and kind.action(self.name):
                 return kind, name
-        for kind in self._kinds_by_name():
-            return kind, "name"
-        return None
+        named = (kind for kind in KINDS.values() if kind.key == "name" and kind.action(self.name))
+        return next(((kind, "name") for kind in named), None)
 
-    def _kinds_by_name(self) -> Iterator[Kind]:
-        """Key pairs have no ids in this protocol: they are named."""
-        from apps.portal.kinds import KINDS
+    @cached_property
+    def subject(self) -> tuple[Kind, str] | None:
+        """The same, once it was named in the address."""
+        return self.place if self.place and self.given.get(self.place[1]) else None
 
-        for kind in KINDS.values():
-            if kind.key == "name" and kind.action(self.name) and self.given.get("name"):
-                yield kind
+    @property
+    def which_label(self) -> Text:
+        return self.place[0].one if self.place else ""
+
+    @property
+    def none_said(self) -> str:
+        return _("There is no %(kind)s.") % {"kind": self.which_label}
+
+    @property
+    def asks_which(self) -> bool:
+        return bool(self.place and not self.subject and not self.is_loose)
+
+    @property
+    def which(self) -> list[Option]:
+        """The rows that it could be about."""
+        assert self.place is not None  # noqa: S101 - asks_which
+        kind = self.place[0]
+        rows = kind.rows(self.visit, page=1, pagesize=form_fields.MOST).rows
+        return [Option(str(row[kind.key]), kind.title(row)) for row in rows]
 
     @cached_property
     def row(self) -> Row:
@@ -147,7 +170,8 @@ class Form:
     def declared(self) -> dict[str, wire.Field]:
         """Parameters that this caller can give and that are asked."""
         every = {n: f for name, field in self.spec.fields.items() for n, f in wire_names(name, field)}
-        asked = {n: f for n, f in every.items() if n not in NEVER and self.visit.who.kind & f.allowed}
+        never = NEVER if not isinstance(every.get("id"), Ref) else NEVER - {"id"}
+        asked = {n: f for n, f in every.items() if n not in never and self.visit.who.kind & f.allowed}
         return {n: f for n, f in asked.items() if n not in self.hidden}
 
     @cached_property
@@ -338,6 +362,8 @@ class Do(Page):
     def get(self) -> HttpResponse:
         form = self.form
         form.row  # noqa: B018 - what is not this caller's has no form
+        if form.asks_which:
+            return self.render("portal/which.html", form=form)
         if self.visit.is_fragment:
             part = "portal/parts/preview.html" if self.given("part") == "preview" else "portal/parts/dialog.html"
             return self.part(part, form=form)

@@ -214,6 +214,8 @@ class Update(Form):
 
 class TakeAddress(Form):
     command = "associateIpAddress"
+    about = (NETWORK.label, "networkid")
+    is_loose = True
     first = ("networkid", "zoneid", "ipaddress")
     folded = ()
     hints = {
@@ -222,9 +224,14 @@ class TakeAddress(Form):
         "ipaddress": gettext_lazy("Any free one if you leave this empty"),
     }
 
-    @property
+    @cached_property
     def subject(self) -> Any:  # type: ignore[override]
-        return (NETWORK, "networkid") if self.given.get("networkid") and "next" in self.given else None
+        """From the page of a network; in the form alone it is a choice."""
+        given = self.visit.request.GET.get("networkid") or self.visit.request.POST.get("_of")
+        return self.place if given else None
+
+    def more_hidden(self) -> dict[str, str]:
+        return {"_of": "network"} if self.subject else {}
 
     @cached_property
     def shown_first(self) -> list[str]:  # type: ignore[override]
@@ -238,6 +245,8 @@ class Forward(Form):
     """From the page of a machine; on that of a network there is an editor."""
 
     command = "createPortForwardingRule"
+    about = (MACHINE.label, "virtualmachineid")
+    is_loose = True
     first = ("ipaddressid", "protocol", "publicport", "privateport", "cidrlist")
     folded = ("publicendport", "privateendport", "openfirewall")
     labels = {"openfirewall": gettext_lazy("Open the firewall for it")}
@@ -246,10 +255,6 @@ class Forward(Form):
         "openfirewall": "",
         "protocol": "",
     }
-
-    @property
-    def subject(self) -> Any:  # type: ignore[override]
-        return (MACHINE, "virtualmachineid") if self.given.get("virtualmachineid") else None
 
     @property
     def verb(self) -> str:
@@ -284,21 +289,14 @@ class Forward(Form):
 
 class EditForward(Form):
     command = "updatePortForwardingRule"
+    about = ("firewall.Rule/forwarding", "id")
     first = ("virtualmachineid", "privateport", "privateendport", "cidrlist")
     folded = ()
     hints = {"cidrlist": gettext_lazy("Ranges, with commas; everybody if you leave this empty")}
 
-    @cached_property
-    def rule(self) -> Row:
-        return self.visit.one("listPortForwardingRules", id=str(self.given.get("id", "")))
-
-    @property
-    def row(self) -> Row:  # type: ignore[override]
-        return self.rule
-
     @property
     def verb(self) -> str:
-        return _("Edit the port forward %(port)s") % {"port": self.rule["publicport"]}
+        return _("Edit the port forward %(port)s") % {"port": self.row.get("publicport", "")}
 
     @property
     def title(self) -> str:
@@ -308,14 +306,11 @@ class EditForward(Form):
     def button(self) -> str:
         return _("Change")
 
-    def more_hidden(self) -> dict[str, str]:
-        return {"id": str(self.rule["id"])}
-
     def initial(self) -> dict[str, Any]:
-        return {name: self.rule.get(name, "") for name in self.first}
+        return {name: self.row.get(name, "") for name in self.first}
 
     def narrow(self, name: str) -> dict[str, Any]:
-        return {"networkid": self.rule["networkid"]} if name == "virtualmachineid" else {}
+        return {"networkid": self.row["networkid"]} if name == "virtualmachineid" else {}
 
     @property
     def home(self) -> str:
@@ -339,13 +334,10 @@ class Map(Form):
 
 class GiveBack(Form):
     command = "disassociateIpAddress"
+    about = (ADDRESS.label, "id")
     danger = True
     folded = ()
     lost = (gettext_lazy("The address itself: another account may get it"), gettext_lazy("Its rules"))
-
-    @property
-    def subject(self) -> Any:  # type: ignore[override]
-        return (ADDRESS, "id") if self.given.get("id") else None
 
 
 class AddressList(ListPage):

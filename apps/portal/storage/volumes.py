@@ -134,15 +134,9 @@ class Attach(Form):
 
 class Detach(Form):
     command = "detachVolume"
+    about = (VOLUME.label, "id")
     folded = ()
     note = gettext_lazy("Unmount it in the machine first: what is not written yet is lost. Its data stay.")
-
-    def more_hidden(self) -> dict[str, str]:
-        return {"id": str(self.given["id"])} if self.given.get("id") else {}
-
-    @property
-    def subject(self) -> Any:  # type: ignore[override]
-        return (VOLUME, "id") if self.given.get("id") else None
 
 
 class Resize(Form):
