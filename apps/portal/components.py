@@ -9,6 +9,7 @@ Those that occur a thousand times on a page write their HTML here; the others ha
 
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
+from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 from django.template.loader import render_to_string
@@ -53,6 +54,11 @@ def sprite(name: str, css: str = "ic", view: str = "") -> str:
     return f'<svg class="{css}"{box} aria-hidden="true"><use href="{statics.url_of("icons.svg")}#{name}"/></svg>'
 
 
+@cache
+def icon(name: str, kind: str = "") -> SafeString:
+    return mark_safe(sprite(name, f"ic {kind}".rstrip()))  # noqa: S308 - names of ours
+
+
 @component
 class Icon(Component):
     """The text beside it speaks: an icon is never read out."""
@@ -61,12 +67,16 @@ class Icon(Component):
     kind: str = ""
 
     def html(self) -> SafeString:
-        return mark_safe(sprite(self.name, f"ic {self.kind}".rstrip()))  # noqa: S308 - names of ours
+        return icon(self.name, self.kind)
+
+
+@cache
+def glyph_of(look: looks.Look) -> SafeString:
+    return mark_safe(sprite(look.glyph, "spin" if look.turns else "", "0 0 12 12"))  # noqa: S308 - names of ours
 
 
 def glyph(state: str) -> SafeString:
-    look = looks.of_state(state)
-    return mark_safe(sprite(look.glyph, "spin" if look.turns else "", "0 0 12 12"))  # noqa: S308 - names of ours
+    return glyph_of(looks.of_state(state))
 
 
 @component
@@ -226,7 +236,7 @@ class Copy(Component):
             self.text,
             self.text,
             said,
-            Icon(name="copy").html(),
+            icon("copy"),
         )
 
 
@@ -251,7 +261,7 @@ class Tag(Component):
         x = ""
         if self.remove:
             said = _("Remove the filter %(name)s") % {"name": self.text}
-            x = format_html('<a href="{}" aria-label="{}">{}</a>', self.remove, said, Icon(name="x").html())
+            x = format_html('<a href="{}" aria-label="{}">{}</a>', self.remove, said, icon("x"))
         return format_html('<span class="tag {}">{}{}</span>', self.kind, self.text, x)
 
 
@@ -330,9 +340,23 @@ class Item:
     value: str = ""
     why_not: Text = ""
     bad: bool = False
-    current: bool = False
     form: str = ""
-    lang: str = ""
+
+
+def _item(item: Item | None) -> str:
+    if item is None:
+        return "<hr>"
+    if item.why_not:
+        return format_html('<p class="muted small">{}</p>', item.why_not)
+    shown = icon(item.icon) if item.icon else ""
+    if item.name:
+        to = format_html(' form="{}"', item.form) if item.form else ""
+        css = mark_safe(' class="bad"') if item.bad else ""  # noqa: S308 - ours
+        return format_html(
+            '<button name="{}" value="{}"{}{}>{}{}</button>', item.name, item.value, to, css, shown, item.text
+        )
+    css = mark_safe(' class="bad" data-dialog') if item.bad else ""  # noqa: S308 - ours
+    return format_html('<a href="{}"{}>{}{}</a>', item.url, css, shown, item.text)
 
 
 @component
@@ -341,7 +365,15 @@ class Menu(Component):
     items: Sequence[Item | None]  # None is a line
     button: bool = False  # its summary is a button with text, not three dots
     align: str = ""
-    icon: str = ""
+
+    def html(self) -> SafeString:
+        """Written here: a list has one in every row."""
+        if self.button:
+            head = format_html('<summary class="btn">{} {}</summary>', self.label, icon("chevron-down"))
+        else:
+            head = format_html('<summary class="btn btn-bare" aria-label="{}">{}</summary>', self.label, icon("dots"))
+        body = mark_safe("".join(_item(item) for item in self.items))  # noqa: S308 - each escapes what it is given
+        return format_html('<details class="menu {}">{}<div class="list">{}</div></details>', self.align, head, body)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -383,7 +415,7 @@ class Timeline(Component):
 
 @component
 class Table(Component):
-    """Of rows of a list; made by ``apps.portal.frame.tables``."""
+    """Of rows of a list; made by ``apps.portal.frame.tables``, which writes the rows."""
 
     table: Any
 

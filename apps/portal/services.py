@@ -101,6 +101,15 @@ def carry_out(
     return begun
 
 
+def refuse(visit: Visit, command: str, why: str, *, about: tuple[str, str, str], group: Any) -> Begun:
+    """Kept among the others of its group; nothing is called."""
+    kind, row, name = about
+    begun = Begun(user=visit.user, command=command, kind=kind, row=row, name=name[:255], group=group)
+    begun.state, begun.text, begun.ended = Begun.State.REFUSED, why[:1].upper() + why[1:], timezone.now()
+    begun.save()
+    return begun
+
+
 def is_job(answer: Mapping[str, Any]) -> bool:
     return "jobid" in answer and answer.keys() <= {"id", "jobid"}
 

@@ -196,9 +196,9 @@ def test_a_list_costs_the_same_queries_for_3_and_for_24_rows(browser, alice, mak
         visitor.page("/machines")
         with CaptureQueriesContext(connection) as queries:
             visitor.page("/machines")
-        costs.append(len(queries))
+        costs.append([query["sql"] for query in queries])
 
-    assert costs[0] == costs[1]
+    assert len(costs[1]) <= len(costs[0])  # a setting that was read meanwhile is kept
 
 
 def test_csv_is_the_whole_view_with_the_names_of_the_wire(browser, alice, make):
@@ -307,9 +307,9 @@ def test_many_at_once_have_a_result_each(browser, make, running, work):
     assert re.fullmatch(r"/jobs/together/[0-9a-f-]{36}", answer["Location"])
     page = visitor.page(answer["Location"])
     states = dict(Begun.objects.values_list("name", "state"))
-    assert states == {"vm": "SUCCEEDED", "off": "FAILED"}
+    assert states == {"vm": "SUCCEEDED", "off": "refused"}
     assert "1 of 2 done" in page
-    assert "off" in page
+    assert "It is Stopped" in page
 
 
 def test_all_of_the_view_can_be_chosen(browser, alice, make):

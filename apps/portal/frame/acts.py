@@ -81,7 +81,10 @@ class Act(Page):
             self.visit.say("busy", _("%(what)s: begun") % {"what": what}, "", url=f"/jobs/{begun.job}", job=begun.job)
 
     def _carry_out(self, action: Action, row: Row, group: uuid.UUID) -> Begun:
+        """What its state forbids is refused here already: some commands take it and do nothing."""
         about = (self.kind.label, str(row[self.kind.key]), self.kind.title(row))
+        if why := action.why_not(row):
+            return services.refuse(self.visit, action.command, str(why), about=about, group=group)
         return services.carry_out(self.visit, action.command, action.params(self.kind, row), about=about, group=group)
 
     # many
@@ -117,7 +120,7 @@ class Act(Page):
         return rows
 
     def _many(self, action: Action, sending: SentForm) -> HttpResponse:
-        """A row whose state forbids it is refused by the command itself, and stands in the result with its reason."""
+        """One that is refused stands in the result with its reason, and holds up none of the others."""
         if not self.ticked:
             services.take_back(sending)
             self.visit.say("warn", _("Nothing was chosen"), _("Tick what it shall be done with."))

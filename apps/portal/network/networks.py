@@ -314,7 +314,7 @@ class EditForward(Form):
 
     @property
     def home(self) -> str:
-        return f"/networks/{self.rule['networkid']}/rules"
+        return f"/networks/{self.row['networkid']}/rules" if self.row else "/networks"
 
     def value(self, name: str) -> Any:
         found = super().value(name)
