@@ -186,7 +186,8 @@ class Form:
 
     @cached_property
     def fields(self) -> list[FormField]:
-        return [self.field(name) for name in self.shown_first]
+        made = [self.field(name) for name in self.shown_first]
+        return sorted(made, key=lambda field: field.kind == "check")  # boxes to tick come last, one below the other
 
     @cached_property
     def folded_fields(self) -> list[FormField]:

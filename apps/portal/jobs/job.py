@@ -73,7 +73,7 @@ class JobPage(Page):
 
     @property
     def facts(self) -> list[tuple[str, Any]]:
-        row = Link(self.begun.name, self.row_url).html() if self.begun and self.begun.name else ""
+        row = Link(text=self.begun.name, url=self.row_url).html() if self.begun and self.begun.name else ""
         return [
             (_("About"), row),
             (_("Begun"), looks.moment_in_full(self.job["created"])),

@@ -12,6 +12,7 @@ from apps.portal.visits import Row
 SHOWN = 8  # machines that are drawn; more are counted
 PITCH = 44
 LONG = 26  # letters of a name
+ROOM = 12  # letters for ports
 LEAST = 188
 
 
@@ -132,7 +133,14 @@ def picture(network: Row, machines: Sequence[Row], addresses: Sequence[Row], ope
 
 
 def _shortened(ports: Sequence[str]) -> str:
-    return ", ".join(ports[:3]) + ("…" if len(ports) > 3 else "")
+    """As many as there is room for beside the line."""
+    said = ""
+    for place, port in enumerate(ports):
+        longer = f"{said}, {port}" if said else port
+        if len(longer) > ROOM:
+            return f"{said}…" if place else f"{port[:ROOM]}…"
+        said = longer
+    return said
 
 
 def _address(address: Row) -> str:
