@@ -10,7 +10,7 @@ Those that occur a thousand times on a page write their HTML here; the others ha
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 from django.template.loader import render_to_string
 from django.utils.functional import Promise
@@ -33,13 +33,14 @@ class Component:
         return render_to_string(f"portal/components/{self.tag.removeprefix('c-')}.html", {"c": self})
 
 
+@dataclass_transform(kw_only_default=True, frozen_default=True)
 def component(cls: C) -> C:
     """Declare a component: attributes are those of a dataclass, ``slot`` takes what stands between its tags."""
     declared = dataclass(frozen=True, kw_only=True)(cls)
     cls.tag = f"c-{cls.__name__.lower()}"
-    cls.has_slot = any(each.name == "slot" for each in fields(declared))
+    cls.has_slot = any(each.name == "slot" for each in fields(declared))  # type: ignore[arg-type]
     COMPONENTS[cls.tag] = declared
-    return declared
+    return declared  # type: ignore[return-value]
 
 
 def attributes(cls: type[Component]) -> tuple[set[str], set[str]]:

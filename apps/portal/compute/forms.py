@@ -80,7 +80,7 @@ class Destroy(OfMachine):
         return [Option(v["id"], sized(v), v["id"] in chosen) for v in self.disks]
 
     @cached_property
-    def shown_first(self) -> list[str]:  # type: ignore[override]
+    def shown_first(self) -> list[str]:
         return [name for name in self.first if name in self.declared and (name != "volumeids" or self.disks)]
 
     def went_to(self, begun: Any, answer: Mapping[str, Any], back: str) -> str:
@@ -141,7 +141,7 @@ class InsertIso(OfMachine):
     labels = {"id": gettext_lazy("ISO")}
 
     @cached_property
-    def declared(self) -> Any:  # type: ignore[override]
+    def declared(self) -> Any:
         return {"id": self.spec.fields["id"]}
 
     def options(self, name: str) -> list[Option] | None:

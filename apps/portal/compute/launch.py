@@ -121,7 +121,7 @@ class Launch(Page):
     @property
     def facts(self) -> list[tuple[Text, str]]:
         row = self.row
-        found = [
+        found: list[tuple[Text, str]] = [
             (_("Cores"), looks.cores(row.get("cpunumber"), row.get("cpuspeed"))),
             (_("Memory"), looks.mib(row.get("memory"))),
         ]

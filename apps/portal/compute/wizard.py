@@ -103,7 +103,13 @@ class Wizard(Page):
             now = step.number == self.number
             status = "now" if now else "done" if step.is_done else "todo"
             url = f"/machines/new/{step.number}" if step.is_done and not now else ""
-            said = {"number": step.number, "label": step.label, "status": status, "chosen": step.chosen, "url": url}
+            said: dict[str, Any] = {
+                "number": step.number,
+                "label": step.label,
+                "status": status,
+                "chosen": step.chosen,
+                "url": url,
+            }
             found.append(WizardStep(**said, wrong=bool(step.errors)))
         return found
 

@@ -378,7 +378,7 @@ class NetworkStep(Step):
         return Network(
             id=row["id"],
             name=row["name"],
-            kind=kinds.get(row.get("type", ""), row.get("type", "")),
+            kind=kinds.get(row.get("type", "")) or str(row.get("type", "")),
             cidr=row.get("cidr", ""),
             way_out=out,
             on=bool(chosen) or only,

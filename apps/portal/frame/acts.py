@@ -2,6 +2,7 @@
 
 import uuid
 from functools import cached_property
+from typing import Any
 
 from django.core.signing import BadSignature
 from django.http import HttpResponse
@@ -153,7 +154,13 @@ class Act(Page):
         title = f"{action.label}: {self.kind.counted(count)}?"
         names = [self.kind.title(row) for row in self.ticked]
         keys = [str(row[self.kind.key]) for row in self.ticked]
-        context = {"title": title, "action": action, "names": names, "keys": keys, "nav": self.kind.url()}
+        context: dict[str, Any] = {
+            "title": title,
+            "action": action,
+            "names": names,
+            "keys": keys,
+            "nav": self.kind.url(),
+        }
         return self.render("portal/sure.html", **context)
 
     @property

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 from django.apps import apps
@@ -107,9 +106,17 @@ class Column:
         return format_html('<a href="{}">{}</a>', kind.url(row[self.key]), shown)
 
 
-@cache
+_COLUMNS: dict[type[Response], Mapping[str, Column]] = {}
+
+
 def columns_of(response: type[Response]) -> Mapping[str, Column]:
-    """Of every field that is one value and has a label."""
+    """Of every field that is one value and has a label. Classes live as long as the process."""
+    if response not in _COLUMNS:
+        _COLUMNS[response] = _columns_of(response)
+    return _COLUMNS[response]
+
+
+def _columns_of(response: type[Response]) -> Mapping[str, Column]:
     found: dict[str, Column] = {}
     for name, part in response.declared().items():
         if isinstance(part, Batch):

@@ -104,7 +104,6 @@ class NetworkPage(DetailPage):
     also_at = ("networks/<uuid:key>/<slug:tab>",)
     nav = "/networks"
     kind = NETWORK
-    primary: dict[str, str] = {}
     buttons = ("restartNetwork", "associateIpAddress")
     main = (PictureCard,)
     side = (NetworkFacts,)
@@ -225,7 +224,7 @@ class TakeAddress(Form):
     }
 
     @cached_property
-    def subject(self) -> Any:  # type: ignore[override]
+    def subject(self) -> Any:
         """From the page of a network; in the form alone it is a choice."""
         given = self.visit.request.GET.get("networkid") or self.visit.request.POST.get("_of")
         return self.place if given else None
@@ -234,7 +233,7 @@ class TakeAddress(Form):
         return {"_of": "network"} if self.subject else {}
 
     @cached_property
-    def shown_first(self) -> list[str]:  # type: ignore[override]
+    def shown_first(self) -> list[str]:
         return [n for n in self.first if n in self.declared and not (n == "zoneid" and self.subject)]
 
     def narrow(self, name: str) -> dict[str, Any]:

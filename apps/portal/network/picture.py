@@ -28,7 +28,7 @@ class Box:
 
     @classmethod
     def of(cls, vm: Row, network: str) -> "Box":
-        nic = next((nic for nic in vm.get("nic", []) if nic["networkid"] == network), {})
+        nic: Row = next((nic for nic in vm.get("nic", []) if nic["networkid"] == network), {})
         look, name = looks.of_state(vm["state"]), str(vm.get("displayname") or vm["name"])
         short = name if len(name) <= LONG else f"{name[: LONG - 1]}…"
         state, address = looks.state_label(vm["state"]), str(nic.get("ipaddress", ""))
