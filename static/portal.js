@@ -202,6 +202,11 @@ document.addEventListener("htmx:oobBeforeSwap", (event) => {
   if (isBusy(event.detail.target)) event.detail.shouldSwap = false;
 });
 document.addEventListener("htmx:afterSwap", (event) => prepare(event.detail.target));
+// Loading is said to those who wait for it, not for what comes by itself.
+document.addEventListener("htmx:beforeSend", (event) => {
+  if (!event.detail.requestConfig.headers["X-By-Itself"]) event.detail.target?.setAttribute("aria-busy", "true");
+});
+document.addEventListener("htmx:afterRequest", (event) => event.detail.target?.removeAttribute("aria-busy"));
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (document.hidden && event.detail.requestConfig.headers["X-By-Itself"]) event.preventDefault();
   if (event.detail.elt.matches("[data-panel]")) $("#over").opener = event.detail.elt;
@@ -209,7 +214,9 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 
 function prepare(root) {
   for (const form of $$("#rows", root)) countTicks(form);
-  for (const note of $$("[data-fades]", root)) setTimeout(() => note.remove(), note.dataset.job ? 12000 : 7000);
+  for (const note of $$("[data-fades]", root)) {
+    setTimeout(() => "fades" in note.dataset && note.remove(), note.dataset.job ? 15000 : 7000);
+  }
   for (const select of $$("select[data-searched]", root)) search(select);
   for (const box of $$("[data-no-keys]", root)) {
     box.checked = Boolean(localStorage.getItem("no-keys"));
@@ -227,9 +234,40 @@ function prepare(root) {
 
 // Long choices can be searched; without the script they are plain selects.
 function search(select) {
-  if (select.tomselect || !window.TomSelect) return;
-  new TomSelect(select, { maxOptions: 500, allowEmptyOption: true, controlInput: "<input>" });
+  if (select.every) return;
+  select.every = [...select.options];
+  const field = document.createElement("input");
+  field.type = "search";
+  field.className = "form-control";
+  field.placeholder = select.dataset.searched;
+  field.setAttribute("aria-label", `${select.dataset.searched} (${select.labels[0]?.textContent.trim() || ""})`);
+  field.autocomplete = "off";
+  field.oninput = (event) => {
+    event.stopPropagation();
+    const words = field.value.toLowerCase();
+    const chosen = select.value;
+    const fit = select.every.filter((option) => option.text.toLowerCase().includes(words));
+    select.replaceChildren(...(fit.length ? fit : select.every));
+    if (fit.some((option) => option.value === chosen)) select.value = chosen;
+    else if (words) select.selectedIndex = 0;
+    select.dispatchEvent(new Event("change", { bubbles: true }));
+  };
+  select.before(field);
 }
+
+// A toast that follows a job says how it ended.
+document.addEventListener("news", (event) => {
+  const { job, status } = event.detail;
+  for (const note of $$("[data-job]")) {
+    if (note.dataset.job !== job || !["succeeded", "failed"].includes(status)) continue;
+    const good = status === "succeeded";
+    note.className = `note ${good ? "ok" : "bad"}`;
+    $("strong", note).textContent = good ? note.dataset.done : note.dataset.failed;
+    $("use", note).setAttribute("href", $("use", note).getAttribute("href").replace(/#.*/, good ? "#circle-check" : "#alert-octagon"));
+    if (good) setTimeout(() => note.remove(), 6000);
+    else delete note.dataset.fades;
+  }
+});
 
 // News of jobs: one stream, while the page is seen
 

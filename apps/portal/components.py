@@ -324,6 +324,8 @@ class Toast(Component):
     url: str = ""
     word: Text = ""  # of the link
     job: str = ""  # that it follows
+    done: Text = ""  # what it says when that job has ended well
+    failed: Text = ""
 
     @property
     def icon(self) -> str:

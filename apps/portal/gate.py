@@ -40,6 +40,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 SMALL = 1400  # bytes that fit into one packet as they are
+LONG_ADDRESS = 4000
 View = Callable[..., HttpResponse]
 CSRF = CsrfViewMiddleware(lambda request: HttpResponse())
 
@@ -105,6 +106,17 @@ def _log_in_first(visit: Visit) -> HttpResponse:
     if visit.is_fragment:
         return HttpResponse(status=200, headers={"HX-Redirect": address})
     return HttpResponseRedirect(address)
+
+
+def _filled_in(request: HttpRequest) -> str:
+    """The form that was sent too late, with what was typed: as an address, for after the login. No passwords."""
+    if not request.path.startswith("/do/"):
+        return request.headers.get("Referer", "")
+    typed = request.POST.copy()
+    for name in [name for name in typed if name.startswith(("_", "csrf")) or "password" in name]:
+        del typed[name]
+    address = f"{request.path}?{typed.urlencode()}"
+    return address if len(address) < LONG_ADDRESS else request.headers.get("Referer", "")
 
 
 def inside(request: HttpRequest, address: str) -> str:

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from apps.core import dispatch, ports
 from apps.core.callers import Caller
@@ -91,6 +92,11 @@ class Visit:
     def say(self, kind: str, title: str, text: str = "", **more: str) -> None:
         """On the next page."""
         self.toasts.append({"kind": kind, "title": str(title), "text": str(text), **more})
+
+    def follow(self, what: str, job: str) -> None:
+        """On the next page, which tells by itself how the job ends."""
+        ended = {"done": _("%(what)s: done") % {"what": what}, "failed": _("%(what)s: failed") % {"what": what}}
+        self.say("busy", _("%(what)s: begun") % {"what": what}, url=f"/jobs/{job}", job=job, **ended)
 
 
 class Allowed:

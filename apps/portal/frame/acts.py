@@ -79,7 +79,7 @@ class Act(Page):
         elif begun.state == Begun.State.DONE:
             self.visit.say("ok", _("%(what)s: done") % {"what": what})
         else:
-            self.visit.say("busy", _("%(what)s: begun") % {"what": what}, "", url=f"/jobs/{begun.job}", job=begun.job)
+            self.visit.follow(what, begun.job)
 
     def _carry_out(self, action: Action, row: Row, group: uuid.UUID) -> Begun:
         """What its state forbids is refused here already: some commands take it and do nothing."""

@@ -200,7 +200,8 @@ class Form:
     def field(self, name: str) -> FormField:
         declared = self.declared[name]
         made = form_fields.field_of(self.visit, name, declared, self.value(name), self.options(name))
-        made.label, made.hint = self.labels.get(name, made.label), self.hints.get(name, made.hint)
+        made.label = self.labels.get(name, made.label)
+        made.hint = self.hints.get(name, words.HINTS.get(name, made.hint))
         made.nothing, made.error = self.nothings.get(name, ""), self.errors.get(name, "")
         if isinstance(declared, wire.Map):
             made.kind = "map"  # no field: a form that wants one draws it itself
@@ -270,9 +271,10 @@ class Form:
 
     def went_to(self, begun: Begun, answer: Mapping[str, Any], back: str) -> str:
         """The address to go to; "" where the answer itself is shown, because it is told only once."""
+        kind = kind_of(self.model) if self.model else None
         if begun.job and begun.state == Begun.State.PENDING:
-            return f"/jobs/{begun.job}?next={quote(back or self.home, safe='')}"
-        kind = kind_of(f"{self.model}") if self.model else None
+            made = kind.url(begun.row) if kind and kind.has_page and begun.row and not self.subject else ""
+            return f"/jobs/{begun.job}?next={quote(back or made or self.home, safe='')}"
         key = self._key_of(answer)
         if not back and kind and kind.has_page and key:
             return kind.url(key)

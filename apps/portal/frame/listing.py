@@ -93,8 +93,14 @@ class ListPage(Page):
     def shown_columns(self) -> list[Column]:
         """The first calls a row by name and is always there."""
         kept = self.visit.preferences.get("columns", {}).get(self.at)
-        names = [self.columns[0], *[n for n in kept if n != self.columns[0]]] if kept else list(self.columns)
+        names = [self.columns[0], *[n for n in kept if n != self.columns[0]]] if kept else self._first_columns()
         return [self.every_column[name] for name in names if name in self.every_column]
+
+    def _first_columns(self) -> list[str]:
+        """Who sees rows of several accounts sees whose they are."""
+        caller = self.visit.who
+        whose = ["account"] if caller.is_root or caller.is_domain_admin else []
+        return [*self.columns, *(name for name in whose if name not in self.columns)]
 
     @property
     def column_choices(self) -> list[tuple[Column, bool]]:
@@ -271,6 +277,13 @@ class ListPage(Page):
     @property
     def count_said(self) -> str:
         return self.kind.counted(self.rows.count)
+
+    @property
+    def all_said(self) -> str:
+        count = self.rows.count
+        if count > AT_ONCE:
+            return _("The first %(count)s of this view") % {"count": AT_ONCE}
+        return _("All %(count)s of this view") % {"count": looks.number(count)}
 
     @property
     def range_said(self) -> str:

@@ -250,7 +250,6 @@ class Forward(Form):
     folded = ("publicendport", "privateendport", "openfirewall")
     labels = {"openfirewall": gettext_lazy("Open the firewall for it")}
     hints = {
-        "cidrlist": gettext_lazy("Ranges, with commas; everybody if you leave this empty"),
         "openfirewall": "",
         "protocol": "",
     }
@@ -291,7 +290,6 @@ class EditForward(Form):
     about = ("firewall.Rule/forwarding", "id")
     first = ("virtualmachineid", "privateport", "privateendport", "cidrlist")
     folded = ()
-    hints = {"cidrlist": gettext_lazy("Ranges, with commas; everybody if you leave this empty")}
 
     @property
     def verb(self) -> str:

@@ -23,7 +23,7 @@ from apps.portal.kinds import Kind
 from apps.portal.models import Begun
 from apps.portal.network.kinds import ADDRESS, EGRESS, FIREWALL, FORWARDING, NETWORK
 from apps.portal.visits import NotFound, Row
-from apps.portal.words import label
+from apps.portal.words import label, verb
 
 Text = str | Promise
 MANY = 500
@@ -412,7 +412,7 @@ class Rules(Page):
             services.take_back(sending)
             return self._refused(editor, begun)
         services.led_to(sending, self.address)
-        self.visit.say("busy", _("The rule is being put in place"), url=f"/jobs/{begun.job}", job=begun.job)
+        self.visit.follow(str(verb(editor.creating)), begun.job)
         return self.go(self.address)
 
     def _refused(self, editor: Editor, begun: Begun) -> HttpResponse:

@@ -17,9 +17,8 @@ FILES = {
     "vendor/tabler.css": "@tabler/core/dist/css/tabler.min.css",
     "vendor/inter.woff2": "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2",
     "vendor/htmx.js": "htmx.org/dist/htmx.min.js",
-    "vendor/tom-select.js": "tom-select/dist/js/tom-select.base.min.js",
 }
-LICENCES = ("@tabler/core", "@tabler/icons", "@fontsource-variable/inter", "htmx.org", "tom-select")
+LICENCES = ("@tabler/core", "@tabler/icons", "@fontsource-variable/inter", "htmx.org")
 TESTED_WITH = {"tests/browser/vendor/axe.js": "axe-core/axe.min.js", "tests/browser/vendor/LICENSE": "axe-core/LICENSE"}
 SOURCE_MAP = re.compile(r"/\*# sourceMappingURL=.*?\*/|^//# sourceMappingURL=.*$", re.MULTILINE)
 
