@@ -97,12 +97,14 @@ def _enter(visit: Visit) -> None:
 
 
 def _log_in_first(visit: Visit) -> HttpResponse:
+    """What a page asks by itself leads nobody away: a form may be half filled in."""
     request = visit.request
+    if request.headers.get("X-By-Itself") == "1":
+        return HttpResponse(status=401)
+    back = request.get_full_path() if request.method == "GET" else _filled_in(request)
     ended = "&ended=1" if request.COOKIES.get(COOKIE) else ""
-    back = request.get_full_path() if request.method == "GET" else request.headers.get("Referer", "")
-    address = (
-        f"/login?next={quote(inside(request, back), safe='')}{ended}{'&lost=1' if request.method == 'POST' else ''}"
-    )
+    lost = "&lost=1" if request.method == "POST" else ""
+    address = f"/login?next={quote(inside(request, back), safe='')}{ended}{lost}"
     if visit.is_fragment:
         return HttpResponse(status=200, headers={"HX-Redirect": address})
     return HttpResponseRedirect(address)

@@ -3,6 +3,7 @@
 import gzip
 import re
 from datetime import timedelta
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.utils import timezone
@@ -98,6 +99,25 @@ def test_a_form_that_comes_after_the_end_of_its_session_says_that_nothing_was_se
 
     assert answer["Location"] == "/login?next=%2F&ended=1&lost=1"
     assert "Nothing was sent" in text(visitor.get(answer["Location"]))
+
+
+def test_what_was_typed_is_there_again_after_the_login(browser, make, bob):
+    visitor = browser(None)
+    log_in(visitor)
+    Session.objects.update(used=timezone.now() - timedelta(hours=2))
+
+    late = visitor.post("/do/createVolume", {"_token": "x", "name": "my data", "size": "7", "password": "canary"})
+    back = log_in(visitor, next=parse_qs(urlsplit(late["Location"]).query)["next"][0])
+
+    assert "canary" not in late["Location"]
+    assert 'value="my data"' in text(visitor.get(back["Location"]))
+
+
+def test_what_a_page_asks_by_itself_leads_nobody_away(browser):
+    answer = browser(None).get("/jobs/bell", **{"X-By-Itself": "1", "HX-Request": "true"})
+
+    assert answer.status_code == 401
+    assert "HX-Redirect" not in answer
 
 
 def test_a_form_without_its_token_is_refused(browser, alice):
