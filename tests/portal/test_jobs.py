@@ -69,11 +69,11 @@ def test_the_bell_counts_what_runs_and_what_failed_until_one_has_looked(browser,
     visitor = browser(alice)
     start(visitor, off)
 
-    assert "Jobs: 1 running, 0 failed" in visitor.page("/limits")
+    assert "1 job: 1 running, 0 failed" in visitor.page("/limits")
     work()
-    assert "Jobs: 0 running, 1 failed" in visitor.page("/limits")
+    assert "1 job: 0 running, 1 failed" in visitor.page("/limits")
     visitor.page("/jobs")
-    assert "Jobs: 0 running, 0 failed" in visitor.page("/limits")
+    assert "0 jobs: 0 running, 0 failed" in visitor.page("/limits")
 
 
 def test_the_panel_shows_steps_and_marks_failures_as_seen(browser, alice, off, work):

@@ -90,6 +90,7 @@ class Maker:
     tight: bool = False
     only: Sequence[str] = ()
     here: str = ""  # where a row's action leads back to
+    form: str = "rows"  # that its buttons send
     heads: dict[str, Head] = field(default_factory=dict)
 
     def table(self, rows: Sequence[Row]) -> Table:
@@ -121,7 +122,7 @@ class Maker:
         if not offers:
             return ""
         label = _("Actions of %(name)s") % {"name": self.kind.title(row)}
-        return Menu(label=label, items=items_of(offers, self.here, form="rows")).html()
+        return Menu(label=label, items=items_of(offers, self.here, form=self.form)).html()
 
 
 def is_busy(row: Row) -> bool:

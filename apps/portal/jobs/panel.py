@@ -34,7 +34,8 @@ class Bell:
     def said(self) -> str:
         running = ngettext("%(n)s running", "%(n)s running", self.running) % {"n": self.running}
         failed = ngettext("%(n)s failed", "%(n)s failed", self.failed) % {"n": self.failed}
-        return _("Jobs: %(running)s, %(failed)s") % {"running": running, "failed": failed}
+        jobs = ngettext("%(n)s job", "%(n)s jobs", self.count) % {"n": self.count}
+        return f"{jobs}: {running}, {failed}"
 
 
 def bell(visit: Visit) -> Bell:

@@ -120,6 +120,7 @@ class Editor:
     @property
     def table(self) -> Table:
         maker = Maker(self.visit, self.kind, self.columns, caption=self.kind.many, here=self.page.address)
+        maker.form = f"rows-{self.at}"
         return maker.table(self.rows)
 
     @property
@@ -385,6 +386,8 @@ class Rules(Page):
         self.network  # noqa: B018 - what is somebody else's is not found
         if at := self.given("add"):
             self.editor(at).typed = Typed(self.visit.request.GET.dict())
+        if self.visit.is_fragment:
+            return self.part("portal/network/rules_part.html")
         return super().get()
 
     def post(self) -> HttpResponse:
