@@ -34,10 +34,14 @@ class World:
     def fill(self) -> None:
         fill.numbers()
         self.admin = Account.all_tenants.select_related("domain", "role").get(name="admin")
-        self.half, self.first = self._domains(), self._accounts()
+        self.tenants()
         self.zone, self.host = self._zone()
         self._owned()
         fill.analyze(VirtualMachine, Volume, Network, Account, Domain, Host, Attachment)
+
+    def tenants(self) -> None:
+        self.half = self._domains()
+        self.first = self._accounts()
 
     def _domains(self) -> Domain:
         root = Domain.all_tenants.get(parent=None)

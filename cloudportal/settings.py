@@ -105,6 +105,7 @@ INSTALLED_APPS = [
     "apps.events",
     "apps.configuration",
     "apps.jobs",
+    "apps.tags",
     "apps.domains",
     "apps.rbac",
     "apps.accounts",

@@ -96,7 +96,7 @@ def run(
 ) -> int:
     started = time.monotonic()
     installation.endpoint.unlink(missing_ok=True)
-    set_environment(installation, options.host)
+    set_environment(installation, options.host, listener.getsockname()[1])
     logs.configure("supervisor")
     if installation.embedded_broker:
         start_valkey(installation, supervisor)
@@ -110,7 +110,7 @@ def run(
     start("worker", lambda: processes.worker(options.workers))
     start("scheduler", processes.scheduler)
     host, port = EVERYWHERE.get(options.host, options.host), listener.getsockname()[1]
-    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    url = url_of(host, port)
     wait_for_answer(supervisor, host, port)
     if not supervisor.stopping and not logins.read(installation):
         errand(supervisor, first_logins, installation, not options.no_demo)
@@ -122,10 +122,16 @@ def run(
     return 0
 
 
-def set_environment(installation: Installation, host: str) -> None:
+def set_environment(installation: Installation, host: str, port: int) -> None:
     os.environ.update(installation.environment())
+    os.environ.setdefault("ENDPOINT_URL", f"{url_of(host, port)}/client/")
     os.environ.setdefault("ALLOWED_HOSTS", "*" if host in EVERYWHERE else f"localhost,127.0.0.1,[::1],{host}")
     os.environ["DJANGO_SETTINGS_MODULE"] = "cloudportal.settings"
+
+
+def url_of(host: str, port: int) -> str:
+    host = EVERYWHERE.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def start_valkey(installation: Installation, supervisor: Supervisor) -> None:

@@ -5,6 +5,8 @@ import pytest
 
 from apps.accounts.models import Account, ProjectMember, User
 from apps.accounts.tenants import caller_for
+from apps.configuration import store
+from apps.configuration.store import STORE
 from apps.core import dispatch
 from apps.core.callers import Kind
 from apps.core.errors import CloudError
@@ -12,7 +14,7 @@ from apps.core.ownership import admit
 from apps.domains import services as domains
 from apps.domains.models import Domain
 from apps.hypervisors import fake
-from apps.images.models import Template
+from apps.images.models import Template, TemplateCopy
 from apps.infrastructure import drivers
 from apps.infrastructure.models import Host, Zone
 from apps.jobs import runner, wake
@@ -23,13 +25,20 @@ from apps.network.services import ranges
 from apps.offerings.models import NetworkOffering, ServiceOffering
 from apps.rbac.models import Role
 from apps.rbac.services import _rules
-from apps.storage.models import Volume
+from apps.storage.models import StoragePool, Volume
 from tests import factories
 
 
 @pytest.fixture(autouse=True)
 def no_rules_of_another_test():
     _rules.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_another_test(monkeypatch):
+    """And none that are read again while queries are counted."""
+    monkeypatch.setattr(store, "KEPT_FOR", 3600.0)
+    STORE.forget()
 
 
 @pytest.fixture(autouse=True)
@@ -90,13 +99,22 @@ class Make:
         (host := Host(name=name, zone=self.zone(), memory_mib_capacity=memory_mib, hypervisor="Fake")).save()
         return host
 
+    def pool(self, name="s1", **kw):
+        """Of the whole zone, unless told otherwise."""
+        given = {"zone": self.zone(), "hypervisor": "Fake", "scope": "ZONE", **kw}
+        (pool := StoragePool(name=name, **given)).save()
+        return pool
+
     def offering(self, domain=None, **kw):
         (row := ServiceOffering(name="small", **kw)).save()
         row.domains.set([domain] if domain else [])
         return row
 
     def template(self, owner, **kw):
-        return admit(Template, owner, name="debian", **kw)
+        """Ready in the zone."""
+        row = admit(Template, owner, **{"name": "debian", "hypervisor": "Fake", **kw})
+        TemplateCopy(template=row, zone=self.zone(), state=TemplateCopy.State.READY).save()
+        return row
 
     def volume(self, owner, **kw):
         return admit(Volume, owner, **{"name": "vol", "size": 1 << 30, "zone": self.zone(), **kw})
@@ -124,8 +142,8 @@ class Make:
         return factories.rows()[label](self, owner)
 
     def vm(self, owner, **kw):
-        kw = {"zone": self.zone(), "offering": self.offering(), "template": self.template(owner), "name": "vm"} | kw
-        return admit(VirtualMachine, owner, **kw)
+        made = {"zone": self.zone(), "offering": self.offering(), "template": self.template(owner)}
+        return admit(VirtualMachine, owner, **{**made, "name": "vm", "hypervisor": "Fake", **kw})
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from django.db import transaction
 
+from apps.core.models import Question
 from apps.hypervisors import fake
 from apps.jobs import lease, runner
 from apps.jobs.models import Claim, FlowRun, Job, Lock
@@ -52,7 +53,8 @@ def armed(bomb: Bomb) -> Iterator[None]:
 
 
 def let_time_pass() -> None:
-    """Leases end, waits are over."""
+    """Leases end, waits are over, questions are due."""
+    Question.objects.update(due_at=PAST)
     FlowRun.objects.filter(phase__in=FlowRun.LIVE).update(wake_at=PAST)
     Job.objects.filter(status=Job.Status.RUNNING).update(wake_at=PAST)
 
@@ -69,13 +71,14 @@ def work_off(rounds: int = 40) -> None:
     raise AssertionError(f"a flow is stuck: {list(live)}")
 
 
-def matrix(scene: Callable[[], object], check: Callable[[object, bool], None]) -> int:
-    """Run ``scene`` whole, then once per point with the worker killed there; returns the number of points.
+def matrix(scene: Callable[[], object], check: Callable[[object, bool], None], every: int = 1) -> int:
+    """Run ``scene`` whole, then once per point with the worker killed there; returns the number of points. ``every`` 3
+    takes each third one, for operations that are made of others which have matrices of their own.
 
     ``check`` gets what the scene returned, and whether the job was lost: killed before there was a flow to go on with.
     """
     points = _run(Bomb(), scene, check)
-    for at in range(points):
+    for at in range(0, points, every):
         _run(Bomb(at), scene, check)
     return points
 

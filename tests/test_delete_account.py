@@ -6,12 +6,14 @@ from apps.accounts.models import Account
 from apps.core import dispatch
 from apps.core.errors import CloudError
 from apps.core.ownership import owned_models
+from apps.domains.models import Domain
 from apps.hypervisors import fake
 from apps.hypervisors.errors import Refused, Unknown
 from apps.infrastructure.models import Host
 from apps.jobs.models import FlowRun
 from apps.limits.models import Counter
 from apps.machines.models import Reservation
+from apps.storage.models import Volume
 from tests.conftest import answer
 from tests.crash import matrix, work_off
 
@@ -74,9 +76,11 @@ def test_machines_go_before_the_disks_in_them(db, make, monkeypatch):
         "compute.teardown",
         "storage.teardown",
         "images.teardown",
+        "firewall.teardown",
+        "network.teardown",
         "accounts.teardown",
     ]
-    assert world.cloud.calls == ["power.stop on h1", "disks.delete on h1", "disks.delete on h1"]
+    assert world.cloud.calls == ["power.stop on h1", "disks.delete on h1"]  # the loose volume has none
 
 
 def test_a_disk_that_cannot_be_deleted_leaves_the_account_closed_and_the_call_repeatable(db, make, monkeypatch):
@@ -120,3 +124,23 @@ def test_whoever_begins_the_same_child_at_the_same_moment_joins(db, make, monkey
         flows.join({}, TEARDOWN, Teardown(1), key="k")
 
     assert (wait.value.seconds, FlowRun.objects.count()) == (0, 1)
+
+
+def test_a_domain_goes_with_all_that_is_below_it(api, make, cloud):
+    root, top = make.root(), make.domain()
+    branch = make.domain("branch", top)
+    leaf = make.domain("leaf", branch)
+    make.volume(make.account("a", branch))
+    make.volume(make.account("b", leaf))
+    stays = make.account("c", top)
+
+    with pytest.raises(CloudError) as refusal:
+        api(root, "deleteDomain", id=branch.uuid)
+    assert refusal.value.code == 431
+    assert Account.all_tenants.filter(name__in=("a", "b")).count() == 2
+
+    assert api(root, "deleteDomain", id=branch.uuid, cleanup=True) == {"success": True}
+
+    assert set(Domain.all_tenants.values_list("name", flat=True)) == {"ROOT"}
+    assert list(Account.all_tenants.exclude(name="admin").values_list("pk", flat=True)) == [stays.pk]
+    assert not Volume.all_tenants.exists()

@@ -5,12 +5,12 @@ import pytest
 from django.db import transaction
 
 from apps.core import dispatch, secret
-from apps.core.callers import USER, Access
+from apps.core.callers import USER, Access, Kind
 from apps.core.commands import REGISTRY, AsyncCommand, command
-from apps.core.errors import CloudError
+from apps.core.errors import CloudError, InsufficientCapacity
 from apps.core.refs import Ref
 from apps.core.wire import Map, Str
-from apps.events.models import Event
+from apps.events.models import Alert, Event
 from apps.jobs import locks, runner, wake, worker
 from apps.jobs.flows import Flow, Step, begin
 from apps.jobs.models import Claim, Job, Lock
@@ -57,6 +57,8 @@ def probe():
                 raise ZeroDivisionError("secret path /etc")
             if mood == "flows":
                 return begin(FLOW, Nothing())
+            if mood == "is refused":
+                return begin(REFUSED, Nothing())
             if mood == "is asked":
                 assert (password, logins) == ("canary", [{"Key": "canary"}])
             return {"success": True}
@@ -117,6 +119,25 @@ def test_what_nobody_declared_is_530_and_tells_a_tenant_nothing(alice, volume):
     assert not Claim.objects.exists()
 
 
+def refused(ctx):
+    raise InsufficientCapacity("host h1 is full", tenant="zone z1 is full")
+
+
+REFUSED = Flow("test.refused", Nothing, (Step(refused),), lambda ctx: None, lambda ctx: None)
+
+
+@pytest.mark.parametrize(("kind", "text"), [(Kind.TENANT, "zone z1 is full"), (Kind.ROOT, "host h1 is full")])
+def test_the_error_of_a_flow_is_told_in_the_words_of_the_caller(make, db, kind, text):
+    caller = make.caller("x", kind=kind)
+    jobid = submit(caller, make.volume(caller.account), "is refused")
+
+    runner.drain()
+
+    with pytest.raises(CloudError) as error:
+        answer(jobid)
+    assert (str(error.value), error.value.code) == (text, 533)
+
+
 def test_jobs_of_one_row_run_in_their_order_and_the_next_is_woken(alice, make, volume, monkeypatch):
     woken = []
     monkeypatch.setattr(wake, "job", lambda key, queue="": woken.append(key))
@@ -171,7 +192,8 @@ def test_a_worker_that_stalled_cannot_write_a_result(alice, volume, monkeypatch)
 
     with pytest.raises(CloudError):
         answer(jobid)
-    assert list(Event.objects.filter(kind="PROBE").values_list("phase", flat=True)) == ["scheduled", "failed"]
+    told = Event.all_tenants.filter(kind="PROBE").order_by("pk").values_list("state", "level")
+    assert list(told) == [("Scheduled", "INFO"), ("Started", "INFO"), ("Completed", "ERROR")]
 
 
 def test_an_error_at_submission_leaves_nothing(alice, make):
@@ -180,7 +202,7 @@ def test_an_error_at_submission_leaves_nothing(alice, make):
     with pytest.raises(CloudError) as error:
         submit(alice, foreign, "works")
 
-    assert (error.value.code, Job.objects.count(), Event.objects.filter(kind="PROBE").count()) == (531, 0, 0)
+    assert (error.value.code, Job.objects.count(), Event.all_tenants.filter(kind="PROBE").count()) == (531, 0, 0)
 
 
 def test_async_create_answers_the_id_and_a_failed_job_fires_the_failure_exit(alice, make, monkeypatch):
@@ -192,7 +214,7 @@ def test_async_create_answers_the_id_and_a_failed_job_fires_the_failure_exit(ali
 
     runner.drain()
 
-    assert Volume.all_tenants.get(uuid=got["id"]).state == "Destroy"
+    assert Volume.including_removed.get(uuid=got["id"]).state == "Expunged"
 
 
 def test_a_row_without_a_failure_exit_from_its_state_does_not_keep_its_job_alive(alice, make, monkeypatch):
@@ -209,7 +231,7 @@ def test_a_row_without_a_failure_exit_from_its_state_does_not_keep_its_job_alive
 
     with pytest.raises(CloudError):
         answer(got["jobid"])
-    assert Event.objects.filter(family="alert").count() == 1
+    assert Alert.all_tenants.count() == 1
 
 
 def test_the_role_is_asked_again_when_the_job_runs(alice, volume):

@@ -6,7 +6,7 @@ from django.db.models import F, Value
 from django.db.models.functions import Concat
 
 from apps.core.audit import audit
-from apps.core.ownership import owned_models
+from apps.core.ownership import placed_models
 from apps.domains.models import Domain
 
 
@@ -23,7 +23,7 @@ def paths() -> Iterator[str]:
 
 @audit("owned rows: domain path and project flag are the owner's")
 def copies() -> Iterator[str]:
-    for model in owned_models():
+    for model in placed_models():
         wrong = model.including_removed.exclude(domain_path=F("owner__domain__path"))
         for uuid in wrong.values_list("uuid", flat=True):
             yield f"{model._meta.verbose_name} {uuid}: its domain path is not its owner's"

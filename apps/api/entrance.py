@@ -10,7 +10,14 @@ from apps.api import signing
 from apps.core.callers import Caller
 from apps.core.commands import REGISTRY
 from apps.core.errors import BadRequest, NotAuthenticated
+from apps.core.settings import Setting
 
+CHECKED = Setting(
+    "api.sessionkey.check.locations",
+    "CookieAndParameter",
+    choices=("CookieAndParameter", "CookieOrParameter", "ParameterOnly"),
+    help_text="Where the session key of a request has to be right.",
+)
 UNSIGNED = "unable to verify user credentials and/or request signature"
 NO_SESSION = "unable to verify user credentials"
 SESSION_COOKIE, KEY_COOKIE = "JSESSIONID", "sessionkey"
@@ -51,14 +58,20 @@ def caller_of(call: Call) -> Caller:
 
 
 def _by_session(call: Call, session: Session) -> Caller:
-    """The key must be right both as cookie and as parameter; if not, the session is over."""
-    keys = (call.request.COOKIES.get(KEY_COOKIE, ""), call.params.get("sessionkey", ""))
-    if not all(key and sign_on.key_is(session, key) for key in keys):
+    """A session whose key is wrong, or is not where it has to be, is over: somebody else has its cookie."""
+    if not _key_is_right(call, session):
         sign_on.close_session(session)
         raise NotAuthenticated(NO_SESSION)
     if not call.command:
         raise BadRequest("no command is given")
     return sign_on.caller_of(session.user, "session")
+
+
+def _key_is_right(call: Call, session: Session) -> bool:
+    cookie, parameter = call.request.COOKIES.get(KEY_COOKIE, ""), call.params.get("sessionkey", "")
+    needed = {"CookieAndParameter": (cookie, parameter), "ParameterOnly": (parameter,)}
+    keys = needed.get(CHECKED.value()) or tuple(filter(None, (cookie, parameter)))
+    return bool(keys) and all(key and sign_on.key_is(session, key) for key in keys)
 
 
 def _by_signature(call: Call) -> Caller:

@@ -1,15 +1,28 @@
 """login and logout: no commands of the registry, because they make and end what the others are called with."""
 
+from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 
-from apps.accounts.models import User
+from apps.accounts.models import Account, User
 from apps.accounts.services import sign_on
 from apps.api.entrance import KEY_COOKIE, SESSION_COOKIE, Call, session_of
+from apps.core import ports
+from apps.core.callers import Caller
 from apps.core.errors import LoginRefused, MethodNotAllowed, ParserRefused
+from apps.core.settings import Setting
+from apps.jobs.commands.jobs import SERVER_ID
 
 PATH = "/client"
+SAMESITE = Setting(
+    "api.sessionkey.cookie.samesite",
+    "Lax",
+    choices=("Lax", "Strict", "NoneAndSecure", "Null"),
+    help_text="What the cookie of a session key says of requests from other sites.",
+)
+SECURE = Setting("enable.secure.session.cookie", False, help_text="Send the cookies of a session by HTTPS only.")
 
 
 def login(call: Call, response: HttpResponse) -> dict[str, Any]:
@@ -24,9 +37,33 @@ def login(call: Call, response: HttpResponse) -> dict[str, Any]:
     where = {"domain_path": given.get("domain"), "domain_uuid": given.get("domainid")}
     user = sign_on.authenticate(given["username"], given.get("password", ""), **where)
     opened = sign_on.open_session(user)
-    response.set_cookie(SESSION_COOKIE, opened.cookie, path=PATH, httponly=True, samesite="Lax")
-    response.set_cookie(KEY_COOKIE, opened.key, path=PATH, httponly=True, samesite="Lax")
+    set_cookies(response, opened, PATH)
+    tell(call.request, sign_on.caller_of(user, "session"), "USER.LOGIN", "in")
     return said(user, opened.key)
+
+
+def set_cookies(response: HttpResponse, opened: sign_on.Opened, path: str) -> None:
+    how: dict[str, Any] = {"path": path, "httponly": True, "secure": SECURE.value()}
+    response.set_cookie(SESSION_COOKIE, opened.cookie, samesite="Lax", **how)
+    samesite = SAMESITE.value()
+    if samesite == "NoneAndSecure":
+        how["secure"] = True
+    sites: dict[str, Any] = {"NoneAndSecure": "None", "Null": None}
+    response.set_cookie(KEY_COOKIE, opened.key, samesite=sites.get(samesite, samesite), **how)
+
+
+def tell(request: HttpRequest, caller: Caller, kind: str, way: str) -> None:
+    where = request.META.get("REMOTE_ADDR", "an unknown address")
+    ports.events.one().done(kind, caller, None, f"user has logged {way} from IP Address {where}")
+
+
+def offset(zone: str) -> str:
+    """Hours that the zone is ahead of UTC at this moment: "5.5"."""
+    try:
+        ahead = datetime.now(ZoneInfo(zone)).utcoffset()
+    except (ValueError, ZoneInfoNotFoundError):
+        ahead = None
+    return str((ahead or timedelta()).total_seconds() / 3600)
 
 
 def said(user: User, key: str) -> dict[str, Any]:
@@ -40,13 +77,13 @@ def said(user: User, key: str) -> dict[str, Any]:
         "lastname": user.last_name,
         "type": str(user.account.type),
         "timezone": user.timezone or "UTC",
-        "timezoneoffset": "0.0",
+        "timezoneoffset": offset(user.timezone or "UTC"),
         "registered": "false",
         "sessionkey": key,
         "is2faenabled": "false",
         "is2faverified": "true",
         "issuerfor2fa": "CloudStack",
-    }
+    } | ({"managementserverid": SERVER_ID} if user.account.type == Account.Type.ROOT else {})
 
 
 def logout(call: Call, response: HttpResponse) -> dict[str, Any]:
@@ -54,6 +91,7 @@ def logout(call: Call, response: HttpResponse) -> dict[str, Any]:
     if session is None:
         raise ParserRefused("Session not found for the logout process.")
     sign_on.close_session(session)
+    tell(call.request, sign_on.caller_of(session.user, "session"), "USER.LOGOUT", "out")
     for name in call.request.COOKIES:
         response.set_cookie(name, "", path=PATH, max_age=0, expires="Thu, 01 Jan 1970 00:00:00 GMT")
     return {"description": "success"}

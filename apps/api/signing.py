@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from apps.core.settings import Setting
+from apps.core.wire import moment
 
 ENFORCE = Setting(
     "enforce.post.requests.and.timestamps",
@@ -70,14 +71,3 @@ def is_current(version: str, expires: str) -> bool:
         return False
     now = datetime.now(UTC)
     return now <= end and not (insists and end > now + FARTHEST)
-
-
-def moment(text: str) -> datetime | None:
-    """An ISO date-time with an offset, in the forms that clients send; None for anything else."""
-    if text.endswith("Z+0000"):
-        text = text.removesuffix("Z+0000") + "+0000"
-    try:
-        end = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return end if end.tzinfo and "T" in text else None

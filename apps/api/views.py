@@ -1,8 +1,11 @@
 """The query endpoint: GET and POST of one URL, and every answer as released clients expect it."""
 
 import logging
+import re
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -11,9 +14,10 @@ from django.http import HttpRequest, HttpResponse
 from apps.api import render
 from apps.api.entrance import Call, caller_of
 from apps.api.metrics import count
+from apps.api.packing import packed
 from apps.api.query import BODY, LARGEST_BODY, parameters
 from apps.api.sign_on import SIGN_ON
-from apps.core.callers import Caller
+from apps.api.signing import ENFORCE
 from apps.core.commands import REGISTRY
 from apps.core.dispatch import call as carry_out
 from apps.core.errors import BadRequest, CloudError, MethodNotAllowed, UnsupportedAction, text_for
@@ -28,19 +32,35 @@ HEADERS = {
 }
 METHODS = ("GET", "POST", "HEAD", "OPTIONS")
 REFUSED = {"PATCH": 501, "TRACE": 403}
+READING = re.compile(r"(get|list|query|find)\w+", re.ASCII)
+
+
+@contextmanager
+def named(request: HttpRequest) -> Iterator[str]:
+    """While it is worked on, log lines and what it begins name this request: by the number that a proxy gave it."""
+    said = request.headers.get("X-Request-Id", "")
+    number = said if 8 <= len(said) <= 36 and said.isascii() and said.isprintable() else str(uuid.uuid4())
+    token = request_id.set(number)
+    try:
+        yield number
+    finally:
+        request_id.reset(token)
 
 
 def endpoint(request: HttpRequest, rest: str = "") -> HttpResponse:
     """One call, whatever it is."""
-    begun, said_id = time.perf_counter(), request.headers.get("X-Request-Id", "")
-    token = request_id.set(said_id if 8 <= len(said_id) <= 36 and said_id.isascii() else str(uuid.uuid4()))
-    try:
-        response = _answered(request)
-        response["X-Request-Id"] = request_id.get()
+    with named(request) as number:
+        begun = time.perf_counter()
+        response = told(_answered(request))
+        response["X-Request-Id"] = number
         count(getattr(response, "command", ""), response.status_code, time.perf_counter() - begun)
         return response
-    finally:
-        request_id.reset(token)
+
+
+def told(response: HttpResponse) -> HttpResponse:
+    """Django writes a line for every status from 400 on, as an error from 500 on: 531 is a tenant's mistake."""
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 def _answered(request: HttpRequest) -> HttpResponse:
@@ -48,69 +68,59 @@ def _answered(request: HttpRequest) -> HttpResponse:
         return HttpResponse(headers={"Allow": ", ".join(METHODS)})
     if request.method not in METHODS:
         return HttpResponse(status=REFUSED.get(request.method or "", 405), headers={"Allow": ", ".join(METHODS)})
-    response = HttpResponse(headers=HEADERS)
-    call = Call(request, {})
+    response, query = HttpResponse(headers=HEADERS), request.META.get("QUERY_STRING", "")
+    call = Call(request, parameters(query, ""))
     try:
-        call = Call(request, parameters(request.META.get("QUERY_STRING", ""), _body(request)))
+        call = Call(request, parameters(query, _body(request)))
         _carry_out(call, response)
     except CloudError as problem:
         _refuse(call, response, problem)
+    except Exception as error:
+        log.exception("%s failed unexpectedly", call.command or "a call without a command")
+        _refuse(call, response, CloudError(f"{type(error).__name__}: {error}"))
     response.command = call.command if call.command in REGISTRY else ""  # type: ignore[attr-defined]
-    return response
+    return packed(request, response)
 
 
 def _body(request: HttpRequest) -> str:
     if request.method != "POST" or (request.content_type or BODY) != BODY:
         return ""
-    if int(request.META.get("CONTENT_LENGTH") or 0) > LARGEST_BODY:
+    sent = request.read(LARGEST_BODY + 1)
+    if len(sent) > LARGEST_BODY:
         raise BadRequest(f"the body is larger than {LARGEST_BODY} bytes")
-    return request.read(LARGEST_BODY).decode("utf-8", "replace")
+    return sent.decode("utf-8", "replace")
 
 
 def _carry_out(call: Call, response: HttpResponse) -> None:
     if sign_on := SIGN_ON.get(call.command.lower()):
         name = f"{call.command.lower()}response"
         return _say(call, response, name, sign_on(call, response), versioned=False)
-    caller = caller_of(call)
-    call.caller = caller
-    answer = _run(caller, call)
+    if call.command and ENFORCE.value() and call.request.method != "POST" and not READING.fullmatch(call.command):
+        raise BadRequest(f"State changing command {call.command} needs to be sent using POST request")
+    call.caller = caller_of(call)
+    answer = carry_out(call.caller, call.command, **call.given)
     return _say(call, response, REGISTRY[call.command].response_name, answer)
 
 
-def _run(caller: Caller, call: Call) -> dict[str, Any]:
-    try:
-        return carry_out(caller, call.command, **call.given)
-    except CloudError:
-        raise
-    except Exception as error:
-        log.exception("%s failed unexpectedly", call.command)
-        raise CloudError(f"{type(error).__name__}: {error}") from error
-
-
 def _say(call: Call, response: HttpResponse, name: str, answer: dict[str, Any], *, versioned: bool = True) -> None:
-    response["Content-Type"] = render.JSON if call.as_json else render.XML
+    response["Content-Type"] = render.json_type() if call.as_json else render.XML
     response.content = render.body(name, answer, as_json=call.as_json, versioned=versioned)
 
 
 def _refuse(call: Call, response: HttpResponse, problem: CloudError) -> None:
     """The status line is the error's own number; clients show X-Description in place of the body."""
     caller = call.caller
-    text = text_for(problem, caller.is_root) if caller else str(problem)
+    # Who was let in by nobody reads of nothing inside; what the entrance itself says is for everybody.
+    text = text_for(problem, caller.is_root if caller else problem.code < 530 or problem.cs_code == -1)
     response.status_code, response.reason_phrase = problem.code, reason(problem)
     if problem.cs_code != -1:
         response["X-Description"] = text.replace("\r", " ").replace("\n", " ")
     if isinstance(problem, MethodNotAllowed):
-        response["Content-Type"], response.content = render.JSON, text.encode()
+        response["Content-Type"], response.content = render.json_type(), text.encode()
         return
-    answer = render.error(problem, text)
+    answer = render.error(problem, text, as_json=call.as_json)
     versioned = caller is not None and not isinstance(problem, UnsupportedAction)
-    _say(
-        call,
-        response,
-        envelope(call, problem),
-        answer if call.as_json else render.error_xml(answer),
-        versioned=versioned,
-    )
+    _say(call, response, envelope(call, problem), answer, versioned=versioned)
 
 
 def envelope(call: Call, problem: CloudError) -> str:

@@ -6,7 +6,7 @@ class Config(AppConfig):
 
     def ready(self) -> None:
         from apps.appliances import audits  # noqa: F401
-        from apps.appliances.flows.zone import look_at
+        from apps.appliances.flows.zone import evacuate, look_at
         from apps.appliances.services import elements, places
         from apps.appliances.services.routers import VirtualRouters
         from apps.infrastructure import ports as infrastructure
@@ -15,5 +15,7 @@ class Config(AppConfig):
         network.providers.answer(VirtualRouters())
         infrastructure.zone_enabled.answer(look_at)
         infrastructure.network_made.answer(elements.network_made)
+        infrastructure.provider_lacks.answer(elements.lacking)
         infrastructure.in_use.answer(places.in_use)
-        infrastructure.evacuate.answer(places.evacuate)
+        infrastructure.stays.answer(places.stays)
+        infrastructure.evacuate.answer(evacuate)

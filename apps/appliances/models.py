@@ -7,9 +7,9 @@ from django.db.models import Q
 
 from apps.core.reach import Infrastructure, Reach
 from apps.core.rows import Row
-from apps.infrastructure.models import ServiceProvider
+from apps.infrastructure.models import PodAddress, ServiceProvider
 from apps.machines.models import VirtualMachine
-from apps.network.models import Network
+from apps.network.models import Network, RangeAddress
 
 K = VirtualMachine.Kind
 
@@ -40,7 +40,10 @@ class Router(models.Model):
 
     vm = models.OneToOneField(VirtualMachine, models.PROTECT, related_name="router")
     network = models.OneToOneField(Network, models.PROTECT, null=True, related_name="router")  # NULL once removed
+    network_uuid = models.CharField(max_length=36)  # what the host calls the document, also when the network is gone
     applied = models.BigIntegerField(default=0)
+    # Of the network's addresses, where the router is not its gateway.
+    address = models.OneToOneField(RangeAddress, models.PROTECT, null=True, related_name="+")
     guest_ip = models.GenericIPAddressField(null=True)
     guest_mac = models.CharField(max_length=17, default="")
     public_mac = models.CharField(max_length=17, default="")
@@ -48,14 +51,13 @@ class Router(models.Model):
 
 
 class SystemAddress(models.Model):
-    """The addresses of a system machine: a management one of its pod, a public one of its zone."""
+    """The addresses of a system machine: a management one of the pod that it runs in, a public one of its zone."""
 
     vm = models.OneToOneField(VirtualMachine, models.PROTECT, related_name="system_address")
-    private_ip = models.GenericIPAddressField(null=True)
+    private = models.OneToOneField(PodAddress, models.PROTECT, null=True, related_name="+")
     private_mac = models.CharField(max_length=17, default="")
-    public_ip = models.GenericIPAddressField(null=True)
+    public = models.OneToOneField(RangeAddress, models.PROTECT, null=True, related_name="+")
     public_mac = models.CharField(max_length=17, default="")
-    gateway = models.GenericIPAddressField(null=True)
     link_local_ip = models.GenericIPAddressField(null=True)
 
 

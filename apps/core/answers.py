@@ -7,14 +7,6 @@ from apps.core.models import Detail
 from apps.core.responses import Computed, Field, Response
 
 
-class TagResponse(Response):
-    wire_name = "tags"
-    model = "core.Tag"
-
-    key = Field()
-    value = Field()
-
-
 class DetailResponse(Response):
     """Nested details of a row, where the wire has a list; ``details_of`` gives the map that most answers have."""
 
@@ -55,3 +47,14 @@ class OwnedResponse(Response):
     domainid = Field("owner__domain__uuid")
     domain = Field("owner__domain__name")
     domainpath = Field("owner__domain__wire_path")
+
+
+class TagResponse(OwnedResponse):
+    wire_name = "tags"
+    model = "core.Tag"
+
+    key = Field()
+    value = Field()
+    customer = Computed(("customer",), lambda text: text or None, type="string")
+    resourcetype = Field("resource_type")
+    resourceid = Field("resource", type="string")

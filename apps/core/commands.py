@@ -14,11 +14,11 @@ from rest_framework.fields import empty
 
 import apps
 from apps.core.callers import Caller, Kind
-from apps.core.errors import InvalidParameter, ParserRefused
+from apps.core.errors import InvalidParameter, NoSuchRow, ParserRefused
 from apps.core.mapping import grouped
 from apps.core.refs import ByLabel
 from apps.core.responses import Response
-from apps.core.wire import EMPTY, Bad, Field, Uuid
+from apps.core.wire import EMPTY, MISSING, NOBODY, Bad, Field, Uuid
 
 REGISTRY: dict[str, "Spec"] = {}
 UNSET: Any = object()
@@ -32,6 +32,7 @@ class Command:
 
     is_async: ClassVar[bool] = False
     changes: ClassVar[bool] = True  # something; lists and queries do not, and need no event
+    in_batches: ClassVar[bool] = False  # changes in transactions of its own; such a one can tell no event
     spec: ClassVar["Spec"]
 
     def __init__(self, caller: Caller):
@@ -43,6 +44,11 @@ class Command:
     def prepare(self, **values: Any) -> dict[str, Any]:
         """What a synchronous command must ask the outside, before its transaction begins: more values for ``run``."""
         return {}
+
+    @classmethod
+    def event_text(cls, values: Mapping[str, Any]) -> str:
+        """What its event says beside the name of the command and the row: of a setting, from what to what."""
+        return ""
 
     def secrets(self, row: Any) -> dict[str, str]:
         """What only this answer tells about its row, and no list: a generated password. A job keeps it sealed."""
@@ -128,14 +134,14 @@ class Spec:
             if value is not empty:
                 values[field.source or name] = value
             elif field.required:
-                raise ParserRefused(f"Unable to execute API command {self.short_name} due to missing parameter {name}")
+                raise ParserRefused(MISSING.format(command=self.short_name, name=name))
         return values
 
     def _read(self, name: str, field: Field, given: Mapping[str, Any], caller: Caller) -> Any:
         try:
             return field.read(name, given, caller)
         except Bad as bad:
-            kind = InvalidParameter if bad.why == EMPTY else ParserRefused
+            kind = InvalidParameter if bad.why == EMPTY else NoSuchRow if NOBODY in bad.why else ParserRefused
             text = bad.why.format(command=self.short_name, name=name, value=given.get(name))
             raise kind(text) from None
 
@@ -202,6 +208,8 @@ def _problems(spec: Spec, no_response: bool, no_locks: bool) -> Iterable[str]:
         yield "needs a response, or None for success"
     if cls.changes and spec.event is None:
         yield "changes something and needs an event"
+    if cls.in_batches and spec.event != NO_EVENT:
+        yield "changes in batches and can tell no event"
     if cls.run is Command.run:
         yield "has no run()"
     if spec.is_async and no_locks:

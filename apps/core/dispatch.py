@@ -1,13 +1,16 @@
 """The one road every command takes: from the wire, REST, the portal, EC2 and the worker."""
 
+import logging
 from typing import Any
 
 from apps.core import ports
 from apps.core.callers import Caller
 from apps.core.commands import REGISTRY, Command, Spec
-from apps.core.errors import NotAuthenticated, NotInProject, UnsupportedAction
+from apps.core.errors import NotAuthenticated, NotInProject, UnsupportedAction, text_for
 from apps.core.mapping import check_text, flatten
-from apps.core.retry import atomically
+from apps.core.retry import atomically, in_transaction
+
+log = logging.getLogger(__name__)
 
 
 def call(caller: Caller | None, name: str, /, **params: Any) -> dict[str, Any]:
@@ -28,7 +31,7 @@ def call(caller: Caller | None, name: str, /, **params: Any) -> dict[str, Any]:
 
 
 def _carry_out(spec: Spec, caller: Caller, given: dict[str, str]) -> dict[str, Any]:
-    if not spec.cls.changes:
+    if not spec.cls.changes or spec.cls.in_batches:
         return run(spec, caller, spec.parse(caller, given))
     if spec.is_async:
         return ports.jobs.one().submit(caller, spec, given)
@@ -46,25 +49,57 @@ def authorised(caller: Caller, name: str) -> Spec:
 
 
 def changed(spec: Spec, caller: Caller, given: dict[str, str]) -> dict[str, Any]:
-    """A synchronous change; what it asks the outside is asked before its transaction."""
-    more: dict[str, Any] = {}
-    if spec.cls.prepare is not Command.prepare:
-        more = spec.cls(caller).prepare(**spec.parse(caller, given))
-    return _changed(spec, caller, given, more)
+    """A synchronous change; what it asks the outside is asked before its transaction. One that was begun and failed is
+    told too: its event cannot be in the transaction that was taken back.
+    """
+    tried: list[Any] = []
+    try:
+        more: dict[str, Any] = {}
+        if spec.cls.prepare is not Command.prepare:
+            values = spec.parse(caller, given)
+            tried = [subject(values)]
+            more = spec.cls(caller).prepare(**values)
+        return _changed(spec, caller, given, more, tried)
+    except Exception as error:
+        if tried and not in_transaction():
+            _tell_failure(spec, caller, tried[-1], error)
+        raise
 
 
 @atomically
-def _changed(spec: Spec, caller: Caller, given: dict[str, str], more: dict[str, Any]) -> dict[str, Any]:
+def _changed(
+    spec: Spec, caller: Caller, given: dict[str, str], more: dict[str, Any], tried: list[Any]
+) -> dict[str, Any]:
     """Parse, run and event in one transaction, all of it again after a deadlock."""
     values = spec.parse(caller, given)
-    answer = run(spec, caller, values | more)
-    ports.events.one().action(spec, "completed", caller, subject(values), describe(spec))
-    return answer
+    about = subject(values)
+    tried.append(about)
+    text = spec.cls.event_text(values)
+    command = spec.cls(caller)
+    result = command.run(**values | more)
+    if spec.event:
+        made = result[0] if isinstance(result, list) and result else result
+        about = made if hasattr(made, "lock_key") else about  # what it answers with: a new row is in no parameter
+        ports.events.one().done(spec.event, caller, about, f"Successfully completed {described(spec, about, text)}")
+    return answer_of(spec, caller, result, command)
+
+
+def _tell_failure(spec: Spec, caller: Caller, about: Any, error: Exception) -> None:
+    if not spec.event:
+        return
+    text = f"Error while {described(spec, about)}: {text_for(error, is_root=False)}"
+    try:
+        ports.events.one().done(spec.event, caller, about, text, level="ERROR")
+    except Exception:  # the caller has to hear of the first error, not of this one
+        log.exception("the failure of %s could not be told", spec.name)
 
 
 def run(spec: Spec, caller: Caller, values: dict[str, Any]) -> dict[str, Any]:
     command = spec.cls(caller)
-    result = command.run(**values)
+    return answer_of(spec, caller, command.run(**values), command)
+
+
+def answer_of(spec: Spec, caller: Caller, result: Any, command: Command) -> dict[str, Any]:
     return result if isinstance(result, dict) else render(spec, caller, result, command)
 
 
@@ -82,5 +117,6 @@ def subject(values: dict[str, Any]) -> Any:
     return values.get("row") or next((v for v in values.values() if hasattr(v, "lock_key")), None)
 
 
-def describe(spec: Spec) -> str:
-    return (spec.cls.__doc__ or "").partition("\n")[0]
+def described(spec: Spec, about: Any, more: str = "") -> str:
+    """What an event says after "Starting job for": a command, and the row that it is about."""
+    return f"{spec.name}{f' of {about}' if about else ''}{f': {more}' if more else ''}"

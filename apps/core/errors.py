@@ -1,18 +1,23 @@
 """What a caller can see go wrong. One class per wire code; say which and why in the text."""
 
+from collections.abc import Mapping
+
+NONE: Mapping[str, object] = {}
+
 
 class CloudError(Exception):
     """Base of every error that a caller may see.
 
     ``tenant`` is what callers other than root administrators read, where the text speaks of the infrastructure.
+    ``uuids`` are the rows that it names, by what they are: "domainId".
     """
 
     code = 530  # the HTTP status
     cs_code = 4250  # CloudStack's "cserrorcode"
 
-    def __init__(self, text: str = "", *, tenant: str = ""):
+    def __init__(self, text: str = "", *, tenant: str = "", uuids: Mapping[str, object] = NONE):
         super().__init__(text)
-        self.tenant = tenant
+        self.tenant, self.uuids = tenant, uuids
 
 
 class BadRequest(CloudError):
@@ -30,6 +35,11 @@ class MethodNotAllowed(CloudError):
 class RateLimited(CloudError):
     code, cs_code = 429, 4545
 
+    def __init__(self, text: str = "", *, retry_in: int = 1):
+        """``retry_in`` seconds there is room again."""
+        super().__init__(text)
+        self.retry_in = retry_in
+
 
 class MalformedParameter(CloudError):
     code, cs_code = 430, 9999
@@ -45,6 +55,10 @@ class ParserRefused(InvalidParameter):
     """A parameter that did not parse. The texts are the wire's, and only the kernel says them."""
 
     cs_code = 9999
+
+
+class NoSuchRow(ParserRefused):
+    """An id that nobody knows, or that is none."""
 
 
 class UnsupportedAction(CloudError):

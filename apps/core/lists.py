@@ -1,6 +1,7 @@
 """Lists: declare model, response, filters and keyword columns; scope, paging, count and details are the kernel's."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from hashlib import sha1
 from typing import Any, ClassVar
 
@@ -9,17 +10,26 @@ from django.core.cache import cache
 from django.db.models import Q, QuerySet
 
 from apps.core import scope
+from apps.core.callers import Caller
 from apps.core.commands import Command
 from apps.core.errors import InvalidParameter, ParserRefused
 from apps.core.models import Tag
 from apps.core.ownership import OwnedResource
-from apps.core.refs import RefFilter
+from apps.core.refs import Known, RefFilter
 from apps.core.settings import Setting
-from apps.core.wire import Bool, Field, Int, List, Map, Str, Uuid
+from apps.core.wire import Bool, Field, Int, List, Map, Str
 
 PAGE_SIZE = Setting("default.page.size", 500, help_text="Rows of a page when none is asked for, and at most.")
 SCOPE = ("listall", "isrecursive", "domainid", "account", "projectid")
 DEAR_COUNT, KEPT_FOR = 10_000, 5  # a count above this is kept for so many seconds
+SHARE = 20  # and at least so many times as long as it took: counting is never more than a twentieth of the time
+
+
+class Page(Int):
+    """An empty one is given all the same: the first."""
+
+    def read(self, name: str, given: Mapping[str, Any], caller: Caller) -> Any:
+        return 1 if given.get(name) == "" else super().read(name, given, caller)
 
 
 class ListCommand(Command):
@@ -35,9 +45,10 @@ class ListCommand(Command):
     taggable: ClassVar[bool] = False
     has_ids: ClassVar[bool] = False
     details_words: ClassVar[tuple[str, ...]] = ()
+    tells_count: ClassVar[bool] = False  # of those that the catalogue lets answer with the number of rows alone
 
     keyword = Str(help_text="List by keyword")
-    page = Int(help_text="the page, from 1; with pagesize")
+    page = Page(help_text="the page, from 1; with pagesize")
     pagesize = Int(help_text="the rows of a page, with page; -1 for all")
 
     def __init_subclass__(cls, **kwargs: Any):
@@ -57,14 +68,17 @@ class ListCommand(Command):
         if cls.details_words:
             words = ", ".join(cls.details_words)
             added["details"] = List(help_text=f"comma separated list of the details to answer with: {words}")
+        if cls.tells_count:
+            added["retrieveonlyresourcecount"] = Bool(source="only_count", help_text="true: how many, and no rows")
         for name, field in added.items():
             if name not in vars(cls):
                 setattr(cls, name, field)
 
     def run(self, page: int | None = None, pagesize: int | None = None, keyword: str = "", **given: Any) -> Any:
         start, size = bounds(page, pagesize)
-        details = self.checked_details(given.pop("details", None))
-        keys, count = self.cut(self.rows(keyword, given), start, size)
+        details, only_count = self.checked_details(given.pop("details", None)), given.pop("only_count", False)
+        rows = self.rows(keyword, given)
+        keys, count = ([], counted(rows)) if only_count else self.cut(rows, start, size)
         if not count:
             return {}
         answer: dict[str, Any] = {"count": count}
@@ -123,7 +137,11 @@ class ListCommand(Command):
             return (found := list(keys)), len(found)
         found = list(keys[start : start + size])
         complete = len(found) < size and bool(found or not start)  # then there is nothing left to count
-        return found, start + len(found) if complete else counted(rows)
+        return found, start + len(found) if complete else self.total(rows)
+
+    def total(self, rows: QuerySet) -> int:
+        """All that match; override where a table outgrows exact counting."""
+        return counted(rows)
 
 
 class OwnedListCommand(ListCommand):
@@ -135,9 +153,11 @@ class OwnedListCommand(ListCommand):
 
     listall = Bool(help_text="all that the caller may see, not only its own")
     isrecursive = Bool(help_text="with domainid: and all domains below")
-    domainid = Uuid(help_text="list those of this domain")
+    domainid = Known("domains.Domain", help_text="list those of this domain")
     account = Str(help_text="list those of this account, in domainid")
-    projectid = Uuid(minus_one=True, help_text="list those of this project; -1 for all the caller's projects")
+    projectid = Known(
+        "accounts.Account", minus_one=True, help_text="list those of this project; -1 for all the caller's projects"
+    )
 
     def visible(self, given: dict[str, Any]) -> QuerySet:
         model: type[OwnedResource] = apps.get_model(self.model)
@@ -153,7 +173,7 @@ class MemoryListCommand(Command):
     changes = False
 
     keyword = Str(help_text="List by keyword")
-    page = Int(help_text="ignored: the list is short")
+    page = Page(help_text="ignored: the list is short")
     pagesize = Int(help_text="ignored: the list is short")
 
     def run(self, page: int | None = None, pagesize: int | None = None, **given: Any) -> Any:
@@ -175,9 +195,10 @@ def counted(rows: QuerySet) -> int:
     key = "count:" + sha1(f"{sql} {params}".encode(), usedforsecurity=False).hexdigest()
     if (kept := cache.get(key)) is not None:
         return int(kept)
+    begun = time.perf_counter()
     count = rows.count()
     if count > DEAR_COUNT:
-        cache.set(key, count, KEPT_FOR)
+        cache.set(key, count, max(KEPT_FOR, round(SHARE * (time.perf_counter() - begun))))
     return count
 
 

@@ -30,8 +30,7 @@ def check_text(flat: Mapping[str, str]) -> None:
     for name, value in flat.items():
         if CONTROL.search(value):
             raise ParserRefused(
-                f"Received value {value} for parameter {name} is invalid, contains illegal ASCII non-printable "
-                "characters"
+                f"Received value containing illegal ASCII non-printable characters for parameter {name}"
             )
 
 

@@ -8,22 +8,14 @@ from typing import Any, ClassVar, TypeVar
 
 from django.apps import apps
 from django.db import models
+from django.db.models import Q
 
 from apps.core import ports, rows
 from apps.core.errors import InvalidParameter, ResourceInUse
+from apps.core.models import Tag
 from apps.core.reach import Owned, Reach
 from apps.core.retry import atomically
-
-
-class PathField(models.CharField):
-    """A domain path: compared byte by byte, or MariaDB could not use its index for ranges."""
-
-    def __init__(self, **kwargs: Any):
-        super().__init__(**{"max_length": 255, "default": "", "editable": False, **kwargs})
-
-    def db_parameters(self, connection: Any) -> dict[str, Any]:
-        collation = "ascii_bin" if connection.vendor == "mysql" else None
-        return {**super().db_parameters(connection), "collation": collation}
+from apps.core.rows import PathField
 
 
 class NotAdmitted(RuntimeError):
@@ -44,6 +36,7 @@ class OwnedResource(rows.Row):
     reach: ClassVar[Reach] = Owned()
     guarded = rows.Row.guarded | {"owner", "owner_id", "domain_path", "in_project", "is_counted"}
     counts: ClassVar[dict[str, int | str]] = {}  # limit kind -> a number, or the field that is summed
+    tag_types: ClassVar[dict[str, Q]] = {}  # what createTags calls the rows -> which of them; empty: they have no tags
 
     owner = models.ForeignKey("accounts.Account", models.PROTECT, related_name="+", db_index=False, editable=False)
     domain_path = PathField()
@@ -70,6 +63,18 @@ class OwnedResource(rows.Row):
             raise RuntimeError(f"{self}: a counted column changes by resize()")
         super().save(*args, **kwargs)
 
+    def mark_removed(self) -> bool:
+        """The tags go with the row."""
+        done = super().mark_removed()
+        if done and self.tag_types:
+            self.tag_rows.delete()
+        return done
+
+    @property
+    def tag_rows(self) -> Any:
+        model: Any = self._meta.concrete_model
+        return Tag.objects.filter(kind=model._meta.label_lower, row_id=self.pk)
+
     @property
     def amounts(self) -> dict[str, int]:
         if not self.is_counted:
@@ -83,6 +88,15 @@ O = TypeVar("O", bound=OwnedResource)  # noqa: E741
 def owned_models() -> list[type[OwnedResource]]:
     """Each table once: a proxy has the rows of its table."""
     return [model for model in apps.get_models() if issubclass(model, OwnedResource) and not model._meta.proxy]
+
+
+def placed_models() -> list[Any]:
+    """All that carry a copy of their owner's place: owned rows, and what is told about them."""
+    return [
+        m
+        for m in apps.get_models()
+        if any(isinstance(f, PathField) and f.name == "domain_path" for f in m._meta.fields)
+    ]
 
 
 @atomically
@@ -146,4 +160,6 @@ def reassign(row: OwnedResource, owner: Any) -> None:
     ports.limits.one().give(old, row.amounts)
     if not type(row).all_tenants.filter(pk=row.pk, owner=old).kernel_update(owner=owner, **place):
         raise ResourceInUse(f"{row} got another owner meanwhile")
+    if row.tag_types:
+        row.tag_rows.update(owner=owner, **place)
     row.owner, row.domain_path, row.in_project = owner, place["domain_path"], place["in_project"]

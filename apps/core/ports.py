@@ -7,6 +7,7 @@ The lower app declares ``teardown = Port[Teardown]("accounts.teardown", many=Tru
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
+from uuid import UUID
 
 P = TypeVar("P")
 _PORTS: list["Port[Any]"] = []
@@ -73,11 +74,25 @@ class Settings(Protocol):
 
 
 class Events(Protocol):
-    def action(self, spec: Any, phase: str, caller: Any, subject: Any, text: str, job: int | None = None) -> None: ...
+    """Of the owner of ``subject`` where that is an owned row, else of the caller. Callers are in a transaction."""
+
+    def done(self, kind: str, caller: Any, subject: Any, text: str, level: str = "INFO") -> None:
+        """What is over when it is told: a synchronous command, a login, a repair. ``text`` is the whole description."""
+        ...
+
+    def begun(self, kind: str, caller: Any, subject: Any, what: str, *, created: bool) -> UUID:
+        """A job waits from now on; ``created``: its row was made with it. ``what`` goes on after "Starting job for"."""
+        ...
+
+    def went_on(self, first: UUID, state: str, *, error: str = "") -> bool:
+        """The next of the chain that ``begun`` named: Started or Completed. False if its first is no longer there."""
+        ...
 
     def state(self, row: Any, event: str, source: str, target: str, usage: str | None) -> None: ...
 
-    def alert(self, subject: str, text: str) -> None: ...
+    def alert(self, subject: str, text: str, kind: str = "ALERT.MANAGEMENT", place: Mapping[str, Any] = ...) -> None:
+        """``kind`` is a name of listAlertTypes; ``place`` may hold the keys of ``zone``, ``pod`` and ``cluster``."""
+        ...
 
 
 class Limits(Protocol):
@@ -110,3 +125,5 @@ rules: Port[Rules] = Port("core.rules")
 tenants: Port[Tenants] = Port("core.tenants")
 settings: Port[Settings] = Port("core.settings")
 throttles: Port[Callable[[Any], None]] = Port("core.throttles", many=True, optional=True)
+# The stored value of the setting of this name has changed, globally or for a row; in the transaction that changes it.
+setting_changed: Port[Callable[[str], None]] = Port("core.setting_changed", many=True, optional=True)

@@ -10,7 +10,7 @@ from apps.core.callers import Access, Caller
 from apps.core.errors import NOT_YOURS, PermissionDenied
 from apps.core.rows import Row
 from apps.core.scope import owner_of_new
-from apps.core.wire import UNKNOWN, Bad, Field, Str, Uuid, canonical_uuid
+from apps.core.wire import MISSING, UNKNOWN, Bad, Field, Str, Uuid, canonical_uuid, escaped
 
 
 class ByLabel(Uuid):
@@ -43,6 +43,28 @@ class Ref(ByLabel):
         raise Bad(UNKNOWN)
 
 
+class Refs(ByLabel):
+    """A list of rows, each as ``Ref`` takes it, by two queries whatever their number."""
+
+    wire_type = "list"
+
+    def __init__(self, to: str, access: Access, **given: Any):
+        super().__init__(**given)
+        self.to, self.access = to, access
+
+    def parse(self, text: str, caller: Caller) -> Any:
+        model = self.model
+        wanted = {canonical_uuid(piece, piece): piece for piece in text.split(",") if piece}
+        known = model.all_tenants.filter(model.named, uuid__in=wanted)
+        rows = {str(row.uuid): row for row in known.filter(model.reach.q(caller, self.access))}
+        if missing := wanted.keys() - rows.keys():
+            foreign = {str(uuid) for uuid in known.filter(uuid__in=missing).values_list("uuid", flat=True)}
+            if nobodys := missing - foreign:
+                raise Bad(UNKNOWN.replace("{value}", escaped(wanted[min(nobodys)])))
+            raise PermissionDenied(NOT_YOURS)
+        return [rows[uuid] for uuid in wanted]
+
+
 class RefFilter(ByLabel):
     """A filter of a list by a row: unknown is 431, one that is removed or foreign finds nothing."""
 
@@ -60,14 +82,42 @@ class RefFilter(ByLabel):
         return key
 
 
+class Known(ByLabel):
+    """The id of a row that is there, or was: unknown is 431. Whether this caller may name it is decided with the others
+    of its kind: ``domainid`` with ``account``.
+    """
+
+    def __init__(self, to: str, **given: Any):
+        super().__init__(**given)
+        self.to = to
+
+    def parse(self, text: str, caller: Caller) -> str:
+        if text == "-1" and self.minus_one:
+            return text
+        uuid = canonical_uuid(text)
+        if not self.model.including_removed.filter(uuid=uuid).exists():
+            raise Bad(UNKNOWN)
+        return uuid
+
+
 class Compound(Field):
     """Several parameters that say one thing together; ``parts`` are what the client sees."""
 
     parts: ClassVar[dict[str, Field]] = {}
 
     def given_parts(self, given: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
-        values = {part: field.read(part, given, caller) for part, field in self.parts.items()}
-        return {part: None if value is empty else value for part, value in values.items()}
+        return {part: self._part(part, field, given, caller) for part, field in self.parts.items()}
+
+    def _part(self, part: str, field: Field, given: Mapping[str, Any], caller: Caller) -> Any:
+        """What is wrong is said of the part: clients do not know of the whole."""
+        try:
+            value = field.read(part, given, caller)
+        except Bad as bad:
+            why = bad.why.replace("{name}", part)
+            raise Bad(why.replace("{value}", escaped(str(given.get(part))))) from None
+        if value is empty and field.required:
+            raise Bad(MISSING.replace("{name}", part))
+        return None if value is empty else value
 
 
 class Owner(Compound):
@@ -75,8 +125,8 @@ class Owner(Compound):
 
     parts: ClassVar[dict[str, Field]] = {
         "account": Str(help_text="owner, with domainid"),
-        "domainid": Uuid(help_text="domain of the owner"),
-        "projectid": Uuid(help_text="project that owns"),
+        "domainid": Known("domains.Domain", help_text="domain of the owner"),
+        "projectid": Known("accounts.Account", help_text="project that owns"),
     }
 
     def read(self, name: str, given: Mapping[str, Any], caller: Caller) -> Any:

@@ -31,6 +31,8 @@ class Request:
 
 def resolve(caller: Caller, request: Request) -> Q:
     if request.account and request.projectid:
+        if request.projectid != "-1":
+            reachable_project(caller, request.projectid)  # who is not in it hears of that first
         raise InvalidParameter(ACCOUNT_AND_PROJECT)
     if request.projectid:
         return _projects(caller, request)
@@ -82,11 +84,7 @@ def _projects(caller: Caller, request: Request) -> Q:
         return Q(owner=reachable_project(caller, request.projectid).pk)
     if not request.listall:
         return Q(in_project=True) if caller.is_root else mine
-    if caller.is_root:
-        return Q()
-    if caller.is_domain_admin:
-        return (under(caller.path) & NO_PROJECTS) | mine
-    return Q(owner=caller.account.pk) | mine
+    return Q() if caller.is_root else Q(owner=caller.account.pk) | mine  # not the tree of a domain administrator
 
 
 def reachable_domain(caller: Caller, uuid: str | None) -> Any:
@@ -103,11 +101,11 @@ def reachable_domain(caller: Caller, uuid: str | None) -> Any:
 
 def named_account(caller: Caller, name: str, domainid: str | None) -> Any:
     domain = reachable_domain(caller, domainid)
-    if not (caller.is_root or caller.is_domain_admin) and name != caller.account.name:
-        raise PermissionDenied(NOT_YOURS)
     account = ports.tenants.one().account(name, domain)
     if account is None:
         raise InvalidParameter(f"could not find account {name} in domain {domain.name}")
+    if not (caller.is_root or caller.is_domain_admin or account.pk == caller.account.pk):
+        raise PermissionDenied(NOT_YOURS)
     return account
 
 

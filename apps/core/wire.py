@@ -8,7 +8,7 @@ fields cost 2 s and 50 MB at start; these cost a tenth.
 import copy
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -158,19 +158,20 @@ class Date(Field, serializers.DateTimeField):
     options = Field.options | {"end"}
 
     def parse(self, text: str, caller: Caller) -> datetime:
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
-            day = self._iso(text, date.fromisoformat)
-            start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        if DAY.fullmatch(text):
+            start = self._read(f"{text}T00:00:00+0000")
             return start + timedelta(days=1, seconds=-1) if self.end else start
-        value = self._iso(text, datetime.fromisoformat)
-        return value if value.tzinfo else value.replace(tzinfo=UTC)
+        if MOMENT.fullmatch(text) and text[10] == " ":
+            text = f"{text[:10]}T{text[11:]}+0000"
+        elif MOMENT.fullmatch(text):
+            text = f"{text}+0000"
+        return self._read(text)
 
     @staticmethod
-    def _iso(text: str, read: Any) -> Any:
-        try:
-            return read(text)
-        except ValueError:
-            raise Bad(NO_DATE) from None
+    def _read(text: str) -> datetime:
+        if (value := moment(text)) is None:
+            raise Bad(NO_DATE)
+        return value
 
 
 class Uuid(Field, serializers.UUIDField):
@@ -200,7 +201,7 @@ class List(Field, serializers.ListField):
         try:
             return self.of.parse(piece, caller)
         except Bad as bad:  # the text names the piece, not the whole list
-            raise Bad(bad.why.replace("{value}", piece.replace("{", "{{").replace("}", "}}"))) from None
+            raise Bad(bad.why.replace("{value}", escaped(piece))) from None
 
 
 class Map(Field, serializers.DictField):
@@ -229,11 +230,33 @@ class Map(Field, serializers.DictField):
         return {key: value for record in records for key, value in record.items()}
 
 
-def canonical_uuid(text: str) -> str:
+DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d", re.ASCII)
+WITH_OFFSET = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)(Z|Z\+0000|[+-]\d\d:?\d\d)", re.ASCII)
+
+
+def moment(text: str) -> datetime | None:
+    """A date-time with an offset, in the forms that clients send; None for anything else."""
+    found = WITH_OFFSET.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        return datetime.fromisoformat(found[1] + ("+0000" if found[2].startswith("Z") else found[2]))
+    except ValueError:  # a thirteenth month
+        return None
+
+
+def escaped(piece: str) -> str:
+    """As a part of a text that is formatted once more."""
+    return piece.replace("{", "{{").replace("}", "}}")
+
+
+def canonical_uuid(text: str, piece: str = "") -> str:
+    """``piece`` names the one of a list in the text of the error."""
     try:
         return str(UUID(text))
     except ValueError:
-        raise Bad(UNKNOWN) from None
+        raise Bad(UNKNOWN.replace("{value}", escaped(piece)) if piece else UNKNOWN) from None
 
 
 NO_VALUE = "Unable to execute API command {command} due to invalid value {value} for parameter {name}"
@@ -241,10 +264,12 @@ NO_DATE = (
     "Unable to parse date {value} for command {command}, please pass dates in the format mentioned in the api "
     "documentation"
 )
+MISSING = "Unable to execute API command {command} due to missing parameter {name}"
 EMPTY = "Invalid value provided for API arg: {name}"
 INVALID = "Unable to execute API command {command} due to invalid value. "
+NOBODY = "or entity does not exist"
 UNKNOWN = INVALID + (
-    "Invalid parameter {name} value={value} due to incorrect long value format, or entity does not exist "
+    f"Invalid parameter {{name}} value={{value}} due to incorrect long value format, {NOBODY} "
     "or due to incorrect parameter annotation for the field in api cmd class."
 )
 TOO_LONG = INVALID + "Value greater than max allowed length {length} for param: {name}"

@@ -4,9 +4,8 @@ from typing import ClassVar
 
 from django.db import models
 
-from apps.core.ownership import PathField
 from apps.core.reach import Reach, Tree
-from apps.core.rows import Row
+from apps.core.rows import PathField, Row
 
 
 class Domain(Row):

@@ -6,7 +6,8 @@ from django.db.models import F, QuerySet, Value
 from django.db.models.functions import Concat, Substr
 
 from apps.core.errors import InvalidParameter
-from apps.core.ownership import owned_models
+from apps.core.models import Tag
+from apps.core.ownership import placed_models
 from apps.core.reach import under
 from apps.core.retry import atomically
 from apps.domains.models import Domain
@@ -35,8 +36,9 @@ def move(*, domain: Domain, parent: Domain) -> None:
     Domain.all_tenants.filter(pk=domain.pk).kernel_update(parent=parent)
     _rewrite(Domain.including_removed.filter(under(old, "path")), "path", old, new)
     _respell(Domain.all_tenants.get(pk=domain.pk))
-    for model in owned_models():
+    for model in placed_models():
         _rewrite(model.including_removed.filter(under(old)), "domain_path", old, new)
+    _rewrite(Tag.objects.filter(under(old)), "domain_path", old, new)
 
 
 @atomically
@@ -58,4 +60,5 @@ def _respell(domain: Domain) -> None:
 def _rewrite(rows: QuerySet[Any], column: str, old: str, new: str) -> None:
     while keys := list(rows.values_list("pk", flat=True)[:BATCH]):
         moved = Concat(Value(new), Substr(F(column), len(old) + 1))
-        rows.model.including_removed.filter(pk__in=keys).kernel_update(**{column: moved})
+        these = rows.model._base_manager.filter(pk__in=keys)
+        getattr(these, "kernel_update", these.update)(**{column: moved})

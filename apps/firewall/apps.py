@@ -7,6 +7,7 @@ class Config(AppConfig):
     def ready(self) -> None:
         from apps.accounts.ports import Teardown as Answer
         from apps.accounts.ports import teardown
+        from apps.firewall import audits  # noqa: F401
         from apps.firewall.document import SECTIONS
         from apps.firewall.facts import of_addresses
         from apps.firewall.flows.teardown import TEARDOWN, Teardown
@@ -19,6 +20,8 @@ class Config(AppConfig):
         ports.address_facts.answer(of_addresses)
         ports.address_released.answer(rules.address_released)
         ports.network_removed.answer(rules.network_removed)
+        ports.service_in_use.answer(rules.service_in_use)
+        ports.leaving.answer(rules.Revoked())
         leaving.answer(rules.machine_leaves)
         leaving.answer(security_groups.machine_leaves)
         teardown.answer(Answer(("firewall.Rule", "firewall.SecurityGroup"), TEARDOWN, Teardown), order=30)

@@ -7,8 +7,8 @@ from apps.firewall.models import Rule, StaticNat
 
 
 def of_addresses(keys: Sequence[int]) -> dict[int, dict[str, Any]]:
-    ruled = Rule.all_tenants.filter(address__in=keys).values_list("address", flat=True).distinct()
-    found: dict[int, dict[str, Any]] = {key: {"hasrules": True} for key in ruled}
+    ruled = Rule.all_tenants.filter(address__in=keys).exclude(state=Rule.State.REVOKE).values_list("address", flat=True)
+    found: dict[int, dict[str, Any]] = {key: {"hasrules": True} for key in ruled.distinct() if key is not None}
     for row in StaticNat.objects.filter(address__in=keys).select_related("vm"):
         found.setdefault(row.address_id, {}).update(
             isstaticnat=True,

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Q
 
 from apps.core.ownership import OwnedResource
 from apps.core.reach import Owned, Reach
@@ -27,6 +28,11 @@ class Rule(OwnedResource):
         ACTIVE = "Active"
         REVOKE = "Revoke"
 
+    tag_types = {
+        "FirewallRule": Q(purpose__in=(Purpose.FIREWALL, Purpose.EGRESS)),
+        "PortForwardingRule": Q(purpose=Purpose.FORWARDING),
+    }
+
     purpose = models.CharField(max_length=16, choices=Purpose)
     state = models.CharField(max_length=16, choices=State, default=State.ADD)
     network = models.ForeignKey(Network, models.PROTECT, related_name="rules")
@@ -50,6 +56,7 @@ class Rule(OwnedResource):
             *OwnedResource.Meta.indexes,
             models.Index(fields=["address", "purpose", "removed"], name="rules_of_address"),
             models.Index(fields=["network", "purpose", "removed"], name="rules_of_network"),
+            models.Index(fields=["state", "removed"], name="rules_by_state"),
         ]
 
 
@@ -62,6 +69,8 @@ class StaticNat(models.Model):
 
 
 class SecurityGroup(OwnedResource):
+    tag_types = {"SecurityGroup": Q()}
+
     name = models.CharField(max_length=255)
     description = models.CharField(max_length=4096, default="")
     generation = models.BigIntegerField(default=1)

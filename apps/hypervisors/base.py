@@ -29,6 +29,12 @@ class PoolSpec:
 
 
 @dataclass(frozen=True)
+class PoolStats:
+    size: int  # bytes
+    used: int  # bytes that lie there, not what was promised
+
+
+@dataclass(frozen=True)
 class ImageSpec:
     """What a disk is made from: a template in secondary storage."""
 
@@ -72,13 +78,16 @@ class MachineSpec:
 
 @dataclass(frozen=True)
 class HostFacts:
-    """What a host says of itself when it is added and at every heartbeat."""
+    """What a host says of itself when it is added and at every heartbeat. ``hosts`` is how many like it the URL stands
+    for: one, but for who manages many.
+    """
 
     cpu_cores: int
     cpu_speed_mhz: int
     memory_bytes: int
     version: str = ""
     cpu_sockets: int = 1
+    hosts: int = 1
 
 
 class HostDriver(Protocol):
@@ -86,6 +95,21 @@ class HostDriver(Protocol):
 
     def machines(self, *, within: float) -> frozenset[str]:
         """Uuids of all machines that run there: the power report."""
+
+
+class PoolDriver(Protocol):
+    """Primary storage as this host sees it. A host that is told of a disk with its pool makes the pool known by itself:
+    the host may be younger than the pool, and nobody goes round all hosts.
+    """
+
+    def ensure(self, pool: PoolSpec, *, within: float) -> None:
+        """Ensure the host can use the storage: mounted, logged in. Refused if it cannot."""
+
+    def remove(self, pool: str, *, within: float) -> None:
+        """Ensure the host has nothing of it any more; refused while a machine there uses a disk on it."""
+
+    def stats(self, pool: str, *, within: float) -> PoolStats:
+        """How large it is and how full; refused if the host does not know it."""
 
 
 class DiskDriver(Protocol):
@@ -154,6 +178,7 @@ class Driver(Protocol):
     """One host."""
 
     host: HostDriver
+    pools: PoolDriver
     disks: DiskDriver
     power: PowerDriver
     nics: NicDriver

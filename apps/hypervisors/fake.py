@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from apps.hypervisors.base import DiskSpec, HostAddress, ImageSpec, MachineSpec, NicSpec
+from apps.hypervisors.base import DiskSpec, HostAddress, HostFacts, ImageSpec, MachineSpec, NicSpec, PoolSpec, PoolStats
 from apps.hypervisors.errors import Busy, Refused
 
 
@@ -25,11 +25,15 @@ class Fault:
 class Cloud:
     """What all hosts share and a test looks at."""
 
+    pools: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # pool -> hosts that know it
+    pool_size: int = 1 << 40  # of every pool
+    places: dict[str, str] = field(default_factory=dict)  # disk -> pool
     disks: dict[str, int] = field(default_factory=dict)
     attached: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # disk -> machines
     running: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # machine -> hosts
     cards: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))  # machine -> uuid -> NicSpec
     isos: dict[str, str] = field(default_factory=dict)  # machine -> image in the drive
+    routers: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))  # network -> host -> document
     calls: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     late: list[Callable[[], object]] = field(default_factory=list)
@@ -55,10 +59,27 @@ class Cloud:
         while self.late:
             self.late.pop(0)()
 
+    def make(self, disk: DiskSpec, host: str) -> None:
+        """A disk that is there stays as it is."""
+        self.disks.setdefault(disk.uuid, disk.size)
+        if disk.pool:
+            self.pools[disk.pool.uuid].add(host)
+            self.places[disk.uuid] = disk.pool.uuid
+
+    def drop(self, disk: str) -> None:
+        self.disks.pop(disk, None)
+        self.places.pop(disk, None)
+
+    def uses(self, pool: str, host: str) -> bool:
+        machines = {vm for disk, place in self.places.items() if place == pool for vm in self.attached[disk]}
+        return any(host in self.running[vm] for vm in machines)
+
     def begin(self, vm: MachineSpec, host: str) -> None:
         self.running[vm.uuid].add(host)
         for disk in vm.disks:
             self.attached[disk.uuid].add(vm.uuid)
+            if disk.pool:
+                self.pools[disk.pool.uuid].add(host)
         self.cards[vm.uuid] = {nic.uuid: nic for nic in vm.nics}
         self.set_iso(vm.uuid, vm.iso)
 
@@ -71,6 +92,12 @@ class Cloud:
         self.cards.pop(vm, None)
         self.isos.pop(vm, None)
 
+    def match(self, document: dict[str, Any], host: str) -> None:
+        """An older document never replaces a newer one."""
+        held = self.routers[document["network"]].get(host)
+        if held is None or held["generation"] <= document["generation"]:
+            self.routers[document["network"]][host] = document
+
     def set_iso(self, vm: str, iso: Any) -> None:
         self.isos.pop(vm, None)
         if iso:
@@ -82,18 +109,40 @@ class Cloud:
 
 
 @dataclass
+class FakePools:
+    cloud: Cloud
+    host: str
+
+    def ensure(self, pool: PoolSpec, *, within: float) -> None:
+        self.cloud.act(self.host, "pools.ensure", partial(self.cloud.pools[pool.uuid].add, self.host))
+
+    def remove(self, pool: str, *, within: float) -> None:
+        self.cloud.look()
+        if self.cloud.uses(pool, self.host):
+            raise Refused(f"a machine here uses pool {pool}")
+        self.cloud.act(self.host, "pools.remove", partial(self.cloud.pools[pool].discard, self.host))
+
+    def stats(self, pool: str, *, within: float) -> PoolStats:
+        self.cloud.look()
+        if self.host not in self.cloud.pools[pool]:
+            raise Refused(f"no pool {pool} here")
+        used = sum(self.cloud.disks[disk] for disk, place in self.cloud.places.items() if place == pool)
+        return PoolStats(self.cloud.pool_size, used)
+
+
+@dataclass
 class FakeDisks:
     cloud: Cloud
     host: str
 
     def create(self, disk: DiskSpec, *, within: float) -> None:
-        self.cloud.act(self.host, "disks.create", partial(self.cloud.disks.__setitem__, disk.uuid, disk.size))
+        self.cloud.act(self.host, "disks.create", partial(self.cloud.make, disk, self.host))
 
     def delete(self, disk: str, *, within: float) -> None:
         self.cloud.look()
         if self.cloud.attached[disk]:
             raise Refused(f"disk {disk} is attached")
-        self.cloud.act(self.host, "disks.delete", partial(self.cloud.disks.pop, disk, None))
+        self.cloud.act(self.host, "disks.delete", partial(self.cloud.drop, disk))
 
     def exists(self, disk: str, *, within: float) -> bool:
         self.cloud.look()
@@ -162,9 +211,32 @@ class FakeNics:
 
 
 @dataclass
+class FakeNetworks:
+    cloud: Cloud
+    host: str
+
+    def apply(self, document: dict[str, Any], *, within: float) -> int:
+        self.cloud.act(self.host, "networks.apply", partial(self.cloud.match, document, self.host))
+        return int(self.cloud.routers[document["network"]][self.host]["generation"])
+
+    def remove(self, network: str, *, within: float) -> None:
+        self.cloud.act(self.host, "networks.remove", partial(self.cloud.routers[network].pop, self.host, None))
+
+    def generation(self, network: str, *, within: float) -> int | None:
+        self.cloud.look()
+        held = self.cloud.routers[network].get(self.host)
+        return held and int(held["generation"])
+
+
+@dataclass
 class FakeHost:
     cloud: Cloud
     name: str
+
+    def facts(self, *, within: float) -> HostFacts:
+        found = HostFacts(4, 8000, 8 << 30, version="fake")
+        self.cloud.act(self.name, "host.facts", lambda: None)
+        return found
 
     def machines(self, *, within: float) -> frozenset[str]:
         self.cloud.look()
@@ -173,8 +245,10 @@ class FakeHost:
 
 class FakeDriver:
     def __init__(self, cloud: Cloud, host: str):
+        self.pools = FakePools(cloud, host)
         self.disks, self.power = FakeDisks(cloud, host), FakePower(cloud, host)
-        self.nics, self.host = FakeNics(cloud, host), FakeHost(cloud, host)
+        self.nics, self.networks = FakeNics(cloud, host), FakeNetworks(cloud, host)
+        self.host = FakeHost(cloud, host)
 
 
 CLOUD = Cloud()

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Q
 
 from apps.core.ownership import OwnedResource
 from apps.core.reach import Infrastructure, Reach, Shared
@@ -71,6 +72,7 @@ class Template(OwnedResource):
 
     reach: ClassVar[Reach] = Shared(shares="images.TemplateShare")
     counts = {"template": 1, "secondary_storage": "stored_bytes"}
+    tag_types = {"Template": Q(is_iso=False), "ISO": Q(is_iso=True)}
 
     name = models.CharField(max_length=255)
     display_text = models.CharField(max_length=4096, default="")

@@ -3,6 +3,8 @@
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import F
+from django.db.models.functions import Least
 
 from apps.core.reach import DomainScoped, Infrastructure, Reach
 from apps.core.rows import Row
@@ -98,9 +100,13 @@ class Cluster(Row):
         constraints = [models.UniqueConstraint(fields=["pod", "name", "alive"], name="one_cluster_per_name")]
 
 
+CANDIDATES = ("hypervisor", "status", "resource_state", "removed", "room")  # what the indexes of placement end in
+
+
 class Host(Row):
     """Capacity columns are what may be promised: physical size times the over-commit ratio of the cluster. Only
-    placement changes the ``used`` ones, by conditional updates.
+    placement changes the ``used`` ones, by conditional updates. ``room`` is what is left of the scarcer of the two,
+    where a MHz weighs as much as a MiB: placement finds the emptiest hosts by an index that ends in it.
     """
 
     class Status(models.TextChoices):
@@ -143,25 +149,43 @@ class Host(Row):
     memory_mib_used = models.BigIntegerField(default=0)
     guests = models.IntegerField(default=0)
     max_guests = models.IntegerField(default=50)
+    room = models.GeneratedField(
+        expression=Least(F("cpu_mhz_capacity") - F("cpu_mhz_used"), F("memory_mib_capacity") - F("memory_mib_used")),
+        output_field=models.BigIntegerField(),
+        db_persist=True,
+    )
     last_pinged = models.DateTimeField(null=True)
     disconnected = models.DateTimeField(null=True)
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta(Row.Meta):
         indexes = [
+            models.Index(fields=["zone", *CANDIDATES], name="host_candidates"),
+            models.Index(fields=["pod", *CANDIDATES], name="host_candidates_of_pod"),
+            # Covers the sums of a cluster, which placement compares with the thresholds of its settings.
             models.Index(
-                fields=["zone", "status", "resource_state", "removed", "memory_mib_used"], name="host_candidates"
+                fields=[
+                    "cluster",
+                    "removed",
+                    "status",
+                    "resource_state",
+                    "cpu_mhz_used",
+                    "cpu_mhz_capacity",
+                    "memory_mib_used",
+                    "memory_mib_capacity",
+                ],
+                name="hosts_of_cluster",
             ),
-            models.Index(fields=["cluster", "removed"], name="hosts_of_cluster"),
         ]
 
 
 class HostTag(models.Model):
     host = models.ForeignKey(Host, models.CASCADE, related_name="tags")
-    tag = models.CharField(max_length=255, db_index=True)
+    tag = models.CharField(max_length=255)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["host", "tag"], name="one_host_tag")]
+        indexes = [models.Index(fields=["tag", "host"], name="hosts_of_tag")]
 
 
 class PhysicalNetwork(Row):

@@ -13,12 +13,11 @@ from django.utils import timezone
 from apps.core import ports
 from apps.core.commands import REGISTRY
 from apps.core.dispatch import render
-from apps.core.errors import CloudError
 from apps.core.retry import atomically
 from apps.hypervisors.errors import Busy, Refused, Unknown
 from apps.jobs import finish, lease, locks, wake
 from apps.jobs.current import advancing
-from apps.jobs.flows import FLOWS, Flow, GoBack, Step, Wait, begun
+from apps.jobs.flows import FLOWS, Flow, GoBack, Step, Wait, begun, error_of
 from apps.jobs.models import FlowRun
 
 log = logging.getLogger(__name__)
@@ -127,7 +126,7 @@ class _Work:
         rounds = self.run.rounds + (phase == Phase.GOING_BACK)
         step = self.run.step or self.flow.steps[-1].name
         log.warning("flow %s is %s at %s", self.run.flow, phase, step, exc_info=error)
-        reason = {"error": str(error), "error_code": code_of(error)}
+        reason = {"error": str(error), "error_code": code_of(error), "error_tenant": getattr(error, "tenant", "")}
         return self._save(phase=phase, step=step, target=target, tries=0, rounds=rounds, **reason)
 
     def _undo(self, step: Step[Any]) -> bool:
@@ -170,18 +169,13 @@ class _Work:
             wake.flow(parent, queue)
         wake.next_in_line(locks.release(run))
         if run.job:
-            finish.succeed(run.job, self._answer()) if done else finish.fail(run.job, self._error())
+            finish.succeed(run.job, self._answer()) if done else finish.fail(run.job, error_of(run))
 
     def _answer(self) -> dict[str, Any]:
         job = self.run.job
         if self.flow.result is None or job is None:
             return {"success": True}
         return render(REGISTRY[job.command], finish.caller_of(job), self.flow.result(self.ctx))
-
-    def _error(self) -> CloudError:
-        error = CloudError(self.run.error)
-        error.code = self.run.error_code
-        return error
 
 
 def code_of(error: Exception) -> int:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from apps.core import ports, secret
 from apps.core.commands import REGISTRY, CreateCommand
-from apps.core.dispatch import describe
+from apps.core.dispatch import described
 from apps.core.errors import CloudError, text_for
 from apps.core.retry import atomically
 from apps.jobs import lease, locks, wake
@@ -20,7 +20,7 @@ from apps.jobs.models import Job
 def succeed(job: Job, answer: dict[str, Any]) -> None:
     text, spec = orjson.dumps(answer).decode(), REGISTRY.get(job.command)
     stored = Job.SEALED + secret.seal(text) if spec and spec.tells_secrets else text
-    _end(job, "completed", status=Job.Status.SUCCEEDED, result=stored)
+    _end(job, status=Job.Status.SUCCEEDED, result=stored)
 
 
 @atomically
@@ -29,7 +29,8 @@ def fail(job: Job, error: Exception) -> None:
     code, caller = getattr(error, "code", 530), caller_of(job)
     _failure_exit(job)
     body = {"errorcode": code, "errortext": text_for(error, caller.is_root)}
-    _end(job, "failed", status=Job.Status.FAILED, result=orjson.dumps(body).decode(), result_code=code)
+    values = {"status": Job.Status.FAILED, "result": orjson.dumps(body).decode(), "result_code": code}
+    _end(job, text_for(error, is_root=False) or "failed", **values)
 
 
 def _failure_exit(job: Job) -> None:
@@ -44,11 +45,23 @@ def _failure_exit(job: Job) -> None:
         ports.events.one().alert(row.lock_key, f"{job.command} failed: {error}")
 
 
-def _end(job: Job, phase: str, **values: Any) -> None:
+def _end(job: Job, error: str = "", **values: Any) -> None:
     lease.write(job, completed=timezone.now(), **values)
     wake.next_in_line(locks.release(job))
-    if spec := REGISTRY.get(job.command):
-        ports.events.one().action(spec, phase, caller_of(job), subject_of(job), describe(spec), job.pk)
+    if job.event and not ports.events.one().went_on(job.event, "Completed", error=error):
+        _tell_alone(job, error)
+
+
+def _tell_alone(job: Job, error: str) -> None:
+    """Its chain was deleted meanwhile: the end is told all the same."""
+    spec, about = REGISTRY.get(job.command), subject_of(job)
+    if spec and spec.event:
+        text = (
+            f"Error while {described(spec, about)}: {error}"
+            if error
+            else f"Successfully completed {described(spec, about)}"
+        )
+        ports.events.one().done(spec.event, caller_of(job), about, text, level="ERROR" if error else "INFO")
 
 
 def subject_of(job: Job) -> Any:

@@ -152,6 +152,11 @@ def join(children: dict[str, int], flow: Flow[X], ctx: X, *, key: str) -> None:
     if run.phase in FlowRun.LIVE:
         raise Wait(30, child=run.pk)
     if run.phase == FlowRun.Phase.FAILED:
-        error = CloudError(run.error)
-        error.code = run.error_code
-        raise error
+        raise error_of(run)
+
+
+def error_of(run: FlowRun) -> CloudError:
+    """Why a run failed, as it was raised: code, text and what tenants read."""
+    error = CloudError(run.error, tenant=run.error_tenant)
+    error.code = run.error_code
+    return error

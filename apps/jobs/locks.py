@@ -5,7 +5,9 @@ has begun is not overtaken by what came after it; keys that this job holds itsel
 """
 
 from collections.abc import Iterable
+from typing import Any
 
+from apps.core.errors import ResourceInUse
 from apps.jobs.models import Claim, FlowRun, Job, Lock
 
 
@@ -48,6 +50,16 @@ def take(who: Job | FlowRun, keys: list[str], ticket: int | None = None) -> None
     for key in keys:
         if not Lock.objects.filter(key=key, holder="").update(holder=name):
             raise NotYet
+
+
+def hold(row: Any) -> None:
+    """For a synchronous change, in its transaction: no job works on the row, and none begins before the change ends."""
+    free = Lock.objects.filter(key=row.lock_key, holder="")
+    if free.update(holder=""):
+        return
+    prepare([row.lock_key])
+    if not free.update(holder=""):
+        raise ResourceInUse(f"{row} is being worked on by a job; try again when that has ended")
 
 
 def held(keys: Iterable[str]) -> set[str]:

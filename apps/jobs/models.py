@@ -9,6 +9,7 @@ from django.db import models
 from django.utils import timezone
 
 from apps.core import secret
+from apps.core.reach import Owned, Reach
 
 
 class Leased(models.Model):
@@ -34,6 +35,13 @@ class Job(Leased):
 
     LIVE = (Status.QUEUED, Status.RUNNING)
     SEALED = "sealed:"  # before a result that tells a secret
+    reach: ClassVar[Reach] = Owned(owner="account_id", path="account__domain__path")
+    named: ClassVar[models.Q] = models.Q()
+
+    objects: ClassVar[models.Manager[Any]] = models.Manager()
+    # What parameters and lists ask.
+    all_tenants = models.Manager()
+    including_removed = models.Manager()
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True)
     account = models.ForeignKey("accounts.Account", models.PROTECT, related_name="+")
@@ -46,6 +54,7 @@ class Job(Leased):
     row_id = models.BigIntegerField(null=True)
     result = models.TextField(default="")  # JSON as it goes out
     result_code = models.IntegerField(default=0)
+    event = models.UUIDField(null=True)  # the first of its chain
     creates = models.BooleanField(default=False)  # the row is its own: a failed job gives it its failure state
     progress = models.PositiveSmallIntegerField(default=0)  # percent
     progress_text = models.CharField(max_length=255, default="")
@@ -64,9 +73,13 @@ class Job(Leased):
 
     @property
     def answer(self) -> Any:
-        """What the result says, unsealed."""
-        sealed = self.result.startswith(self.SEALED)
-        return orjson.loads(secret.unseal(self.result.removeprefix(self.SEALED)) if sealed else self.result)
+        return result_of(self.result)
+
+
+def result_of(stored: str) -> Any:
+    """What a result says, unsealed."""
+    sealed = stored.startswith(Job.SEALED)
+    return orjson.loads(secret.unseal(stored.removeprefix(Job.SEALED)) if sealed else stored)
 
 
 class Lock(models.Model):
@@ -109,6 +122,7 @@ class FlowRun(Leased):
     trail = models.JSONField(default=list)  # [step, when it was begun], for who watches
     error = models.TextField(default="")
     error_code = models.IntegerField(default=0)
+    error_tenant = models.TextField(default="")  # the same in words that name no infrastructure
     job = models.ForeignKey(Job, models.PROTECT, null=True, related_name="flows")
     key = models.CharField(max_length=128, null=True, unique=True)  # noqa: DJ001 - NULL once ended: others may begin
     queue = models.CharField(max_length=64, default="jobs")  # of the step

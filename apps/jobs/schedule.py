@@ -1,53 +1,27 @@
-"""What is done every so often, once in the whole installation: ``@scheduled("expunge", every=INTERVAL)``.
+"""Carries out what ``@scheduled`` declared.
 
-The sweeper asks every few seconds which are due; a compare-and-swap on the row lets one worker do it. A schedule that
+The sweeper asks every few seconds what is due; a compare-and-swap on the row lets one worker do it. A schedule that
 raises is tried again at its next turn, and an alert says so.
 """
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
 
 from django.utils import timezone
 
-from apps.core import ports
-from apps.core.settings import Setting
+from apps.core import ports, schedules
+from apps.core.schedules import Scheduled, scheduled
 from apps.jobs.models import Schedule
 
+__all__ = ["run_due", "scheduled"]
+
 log = logging.getLogger(__name__)
-Work = Callable[[], object]
-
-
-@dataclass(frozen=True)
-class Scheduled:
-    name: str
-    work: Work
-    every: Setting[int] | int  # seconds
-
-    @property
-    def pause(self) -> timedelta:
-        return timedelta(seconds=max(1, self.every if isinstance(self.every, int) else self.every.value()))
-
-
-SCHEDULES: dict[str, Scheduled] = {}
-
-
-def scheduled(name: str, *, every: Setting[int] | int) -> Callable[[Work], Work]:
-    def register(work: Work) -> Work:
-        if name in SCHEDULES:
-            raise TypeError(f"schedule {name} is declared twice")
-        SCHEDULES[name] = Scheduled(name, work, every)
-        return work
-
-    return register
 
 
 def run_due() -> int:
     """Do what is due; returns how many were."""
     now, done = timezone.now(), 0
     known = dict(Schedule.objects.values_list("name", "next_at"))
-    for entry in SCHEDULES.values():
+    for entry in schedules.SCHEDULES.values():
         if entry.name not in known:
             Schedule.objects.bulk_create([Schedule(name=entry.name, next_at=now)], ignore_conflicts=True)
             known[entry.name] = now

@@ -9,7 +9,7 @@ from django.utils import timezone
 from apps.core import ports, secret
 from apps.core.callers import Caller
 from apps.core.commands import CreateCommand, Spec
-from apps.core.dispatch import describe, subject
+from apps.core.dispatch import described, subject
 from apps.core.errors import InvalidParameter
 from apps.core.logs import request_id
 from apps.core.retry import atomically
@@ -32,20 +32,23 @@ class Submitter:
         job.queue = spec.cls.queue  # type: ignore[attr-defined]
         values = spec.parse(caller, given)
         chosen = values.pop("customjobid", None)
-        command, answer = spec.cls(caller), {}
+        command, answer, is_rehearsal = spec.cls(caller), {}, False
         if isinstance(command, CreateCommand):
             row = command.create(**values)
-            if row is not None:  # None: it was asked what would happen
+            is_rehearsal = row is None  # it was asked what would happen: nothing does, and no event tells of it
+            if row is not None:
                 values["row"], job.creates = row, True
                 answer["id"] = str(row.uuid)
-        if about := subject(values):
+        if about := None if is_rehearsal else subject(values):
             job.row_kind, job.row_id = about._meta.label_lower, about.pk
         if chosen:
             job.uuid = self._free(chosen)
         job.request_id = request_id.get()
+        if spec.event and not is_rehearsal:
+            what = described(spec, about, spec.cls.event_text(values))
+            job.event = ports.events.one().begun(spec.event, caller, about, what, created=job.creates)
         job.save()
         locks.claim(job, spec.cls.lock_keys(values))  # type: ignore[attr-defined]
-        ports.events.one().action(spec, "scheduled", caller, about, describe(spec), job.pk)
         wake.job(job.pk, job.queue)
         return answer | {"jobid": str(job.uuid)}
 

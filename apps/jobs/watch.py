@@ -8,9 +8,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from apps.core.callers import Access, Caller
-from apps.core.errors import GENERIC
+from apps.core.errors import text_for
 from apps.core.reach import Owned
-from apps.jobs.flows import FLOWS
+from apps.jobs.flows import FLOWS, error_of
 from apps.jobs.models import FlowRun, Job
 
 REACH = Owned(owner="account_id", path="account__domain__path")
@@ -66,7 +66,7 @@ def _status(phase: str, place: int, at: int, reached: int) -> str:
 def _text(job: Job, run: FlowRun, is_root: bool) -> str:
     if run.phase == Phase.DOING:
         return job.progress_text
-    return run.error if is_root else GENERIC.get(run.error_code, run.error)
+    return text_for(error_of(run), is_root)
 
 
 def _seconds(names: list[str], begun: dict[str, datetime], place: int, job: Job) -> float | None:

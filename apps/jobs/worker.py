@@ -6,6 +6,7 @@ from typing import Any
 from django.apps import apps
 from django.db.models import Q
 
+from apps.core import ports
 from apps.core.commands import CreateCommand, Spec
 from apps.core.dispatch import authorised, render
 from apps.core.errors import ResourceInUse
@@ -53,6 +54,8 @@ def _claim(key: int, keys: list[str]) -> Job | None:
     job = lease.take(Job, key, QUEUED, status=Job.Status.RUNNING)
     if job:
         locks.take(job, keys)
+        if job.event:
+            ports.events.one().went_on(job.event, "Started")
     return job
 
 

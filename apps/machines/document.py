@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from apps.machines.models import Nic
+from django.db.models import QuerySet
+
+from apps.machines.models import Nic, VirtualMachine
 
 
 def dhcp(network: int) -> list[dict[str, Any]]:
@@ -13,10 +15,18 @@ def dhcp(network: int) -> list[dict[str, Any]]:
     ]
 
 
-def is_busy(network: int) -> bool:
-    """Does a machine run, or begin to, in the network?"""
-    return Nic.all_tenants.filter(network=network, vm__state__in=("Running", "Starting", "Stopping")).exists()
+def busy() -> QuerySet:
+    """Keys of networks in which a machine runs, or begins to."""
+    return Nic.all_tenants.filter(vm__state__in=("Running", "Starting", "Stopping")).values("network")
+
+
+def used_by(network: Any, account: int) -> bool:
+    return Nic.all_tenants.filter(network=network, vm__owner=account).exists()
 
 
 def in_use(network: Any) -> str:
     return "instances in it" if Nic.all_tenants.filter(network=network).exists() else ""
+
+
+def zones_of(account: Any) -> QuerySet:
+    return VirtualMachine.all_tenants.filter(VirtualMachine.named, owner=account).values("zone")

@@ -37,7 +37,10 @@ class VirtualMachine(OwnedResource):
         SECONDARY_STORAGE = "SecondaryStorageVm"
         CONSOLE_PROXY = "ConsoleProxy"
 
+    tells_password = False  # of the row that a flow answers with: nobody has been told the password yet
+
     counts = {"user_vm": 1, "cpu": "cpus", "memory": "memory_mib"}
+    tag_types = {"UserVm": Q()}
     # The label stands for machines of users: no user command reaches a router. Commands about those name a proxy model.
     named = Q(kind=Kind.USER)
 
@@ -64,6 +67,7 @@ class VirtualMachine(OwnedResource):
     delete_protection = models.BooleanField(default=False)
     creator = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
     password = models.TextField(default="")  # sealed, until the machine has fetched it
+    password_told = models.BooleanField(default=False)  # an answer has told it; none tells it again
     user_data = models.TextField(default="")  # base64 as it came
     created = models.DateTimeField(auto_now_add=True)
     updated = models.DateTimeField(auto_now=True)
@@ -90,7 +94,7 @@ class Nic(Row):
     ip = models.GenericIPAddressField(null=True)
     gateway = models.GenericIPAddressField(null=True)
     netmask = models.GenericIPAddressField(null=True)
-    mac = models.CharField(max_length=17, unique=True)
+    mac = models.CharField(max_length=17)
     device_id = models.PositiveIntegerField(default=0)
     is_default = models.BooleanField(default=False)
     state = models.CharField(max_length=16, default="Allocated")
@@ -99,6 +103,7 @@ class Nic(Row):
     class Meta(Row.Meta):
         constraints = [
             models.UniqueConstraint(fields=["network", "ip", "alive"], name="one_nic_per_address"),
+            models.UniqueConstraint(fields=["network", "mac", "alive"], name="one_nic_per_mac"),
             models.UniqueConstraint(fields=["vm", "device_id", "alive"], name="one_nic_per_device"),
         ]
 

@@ -20,7 +20,7 @@ def amounts(level: str, where: Any) -> Iterable[Amount]:
     for number, rows in ((4, public), (8, direct)):
         for place, used, total in taken(rows.values_list("range__zone")):
             yield Amount(number, place, used, total)
-    segments = Segment.objects.filter(physical_network__removed=None)
+    segments = Segment.objects.filter(physical_network__removed=None, is_dynamic=True)
     if keys:
         segments = segments.filter(physical_network__zone__in=keys)
     counts = segments.values_list("physical_network__zone")

@@ -32,7 +32,7 @@ def render(network_id: int) -> dict[str, Any]:
 
 
 def _public(network: Network) -> list[dict[str, Any]]:
-    rows = PublicAddress.all_tenants.filter(network=network).select_related("address__range").order_by("pk")
+    rows = PublicAddress.all_tenants.filter(network=network).exclude(state=PublicAddress.State.RELEASING)
     return [
         {
             "ip": row.ip,
@@ -41,6 +41,6 @@ def _public(network: Network) -> list[dict[str, Any]]:
             "netmask": row.address.range.netmask,
             "vlan": row.address.range.vlan,
         }
-        for row in rows
+        for row in rows.select_related("address__range").order_by("pk")
         if row.address
     ]

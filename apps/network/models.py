@@ -1,8 +1,10 @@
-"""Networks of tenants: networks, network cards, addresses, and the segments that keep them apart."""
+"""Networks of tenants, their addresses, and the segments that keep them apart."""
 
+import uuid
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Q
 
 from apps.core.ownership import OwnedResource
 from apps.core.reach import Infrastructure, Reach, Shared
@@ -13,7 +15,7 @@ from apps.offerings.models import NetworkOffering
 
 
 class Network(OwnedResource):
-    """Isolated networks belong to an account; shared ones to a domain, or with ``is_public`` to everybody.
+    """Isolated networks belong to an account; shared ones are for a domain, or with ``is_public`` for everybody.
 
     ``generation`` counts the changes of the document that devices must match; see ``document.py``.
     """
@@ -26,8 +28,9 @@ class Network(OwnedResource):
         SHUTDOWN = "Shutdown"
         DESTROY = "Destroy"
 
-    reach: ClassVar[Reach] = Shared(shares="network.NetworkShare")
+    reach: ClassVar[Shared] = Shared(shares="network.NetworkShare", domain="domain", below="subdomain_access")
     counts = {"network": 1}
+    tag_types = {"Network": Q()}
 
     name = models.CharField(max_length=255)
     display_text = models.CharField(max_length=255, default="")
@@ -39,8 +42,8 @@ class Network(OwnedResource):
     traffic_type = models.CharField(max_length=16, default="Guest")
     acl_type = models.CharField(max_length=16, default="Account")
     is_public = models.BooleanField(default=False)
-    domain = models.ForeignKey(Domain, models.PROTECT, null=True, related_name="+")  # of a shared one
-    subdomain_access = models.BooleanField(default=False)
+    domain = models.ForeignKey(Domain, models.PROTECT, null=True, related_name="+")  # that a shared one is for
+    subdomain_access = models.BooleanField(default=False)  # and for the domains below it
     cidr = models.CharField(max_length=64, default="")
     gateway = models.GenericIPAddressField(null=True)
     vlan = models.CharField(max_length=64, default="")
@@ -58,6 +61,12 @@ class Network(OwnedResource):
     generation = models.BigIntegerField(default=1)
     created = models.DateTimeField(auto_now_add=True)
 
+    class Meta(OwnedResource.Meta):
+        indexes = [
+            *OwnedResource.Meta.indexes,
+            models.Index(fields=["state", "idle_since"], name="idle_networks"),
+        ]
+
 
 class NetworkShare(models.Model):
     """The network may be used by this account."""
@@ -65,13 +74,21 @@ class NetworkShare(models.Model):
     row = models.ForeignKey(Network, models.CASCADE, related_name="shared_with")
     account = models.ForeignKey("accounts.Account", models.CASCADE, related_name="+")
 
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["row", "account"], name="one_share_per_account")]
+
 
 class Segment(models.Model):
-    """A VLAN id of a physical network; ``network`` has it, NULL when it is free."""
+    """A VLAN id of a physical network; ``network`` has it, NULL when it is free.
+
+    Those that are not ``is_dynamic`` were chosen by an operator for one network, and come and go with it.
+    """
 
     physical_network = models.ForeignKey(PhysicalNetwork, models.PROTECT, related_name="segments")
     number = models.PositiveIntegerField()
     network = models.ForeignKey(Network, models.PROTECT, null=True, related_name="segments")
+    is_dynamic = models.BooleanField(default=True)
+    taken = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["physical_network", "number"], name="one_segment_per_number")]
@@ -101,8 +118,12 @@ class IpRange(Row):
 
 
 class RangeAddress(models.Model):
-    """One address of a range. ``taken_by`` is the lock key of what has it (an address, a NIC), "" when free."""
+    """One address of a range. ``taken_by`` is the lock key of what has it (an address, a machine), "" when free.
 
+    ``uuid`` names a free public one; an account that gets the address gets it under that name.
+    """
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     range = models.ForeignKey(IpRange, models.PROTECT, related_name="addresses")
     ip = models.GenericIPAddressField()
     number = models.BigIntegerField()  # the address as a number, for order
@@ -114,18 +135,36 @@ class RangeAddress(models.Model):
 
 
 class PublicAddress(OwnedResource):
-    """A public address that an account holds; the pool of all is RangeAddress."""
+    """A public address that an account holds; the pool of all is RangeAddress.
+
+    One that is Releasing is in the document of its network no more, and is free for others when the devices know that.
+    """
+
+    class State(models.TextChoices):
+        ALLOCATING = "Allocating"
+        ALLOCATED = "Allocated"
+        RESERVED = "Reserved"
+        RELEASING = "Releasing"
+        FREE = "Free"
 
     counts = {"public_ip": 1}
+    tag_types = {"PublicIpAddress": Q()}
 
     address = models.OneToOneField(
         RangeAddress, models.PROTECT, null=True, related_name="held_by"
     )  # NULL once released
     ip = models.GenericIPAddressField()
-    state = models.CharField(max_length=16, default="Allocated")  # Allocating, Allocated, Releasing
+    state = models.CharField(max_length=16, choices=State, default=State.ALLOCATED)
     zone = models.ForeignKey(Zone, models.PROTECT, related_name="+")
     network = models.ForeignKey(Network, models.PROTECT, null=True, related_name="public_addresses")
     is_source_nat = models.BooleanField(default=False)
     is_system = models.BooleanField(default=False)
     is_displayed = models.BooleanField(default=True)
     allocated = models.DateTimeField(auto_now_add=True)
+
+    class Meta(OwnedResource.Meta):
+        indexes = [
+            *OwnedResource.Meta.indexes,
+            models.Index(fields=["network", "removed"], name="addresses_of_network"),
+            models.Index(fields=["state", "removed"], name="addresses_by_state"),
+        ]

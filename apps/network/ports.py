@@ -1,7 +1,9 @@
 """What networks ask of the apps above: devices that make a document true, and what stands in the document."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
+
+from django.db.models import QuerySet
 
 from apps.core.ports import Port
 from apps.network.models import Network
@@ -17,13 +19,19 @@ class Provider(Protocol):
         """The devices exist and run. Raises Busy or Unknown to be asked again."""
 
     def apply(self, network: Network, document: dict[str, Any]) -> None:
-        """The devices match the document, or a newer one."""
+        """The running devices match the document, or a newer one."""
 
-    def applied(self, network: Network) -> int:
-        """The generation that all devices of the network match; 0 where there is none."""
+    def applied(self, network: Network) -> int | None:
+        """The generation that the running devices match; None where none runs: what starts gets the document then."""
+
+    def lagging(self) -> Iterable[int]:
+        """Networks whose running devices match an older generation than there is: some of them, in any order."""
 
     def remove(self, network: Network) -> None:
         """No device is left."""
+
+    def abandon(self, network: Network) -> None:
+        """The network goes although its devices cannot be reached: they are removed when that is possible."""
 
 
 providers: Port[Provider] = Port("network.providers", many=True, optional=True)
@@ -32,11 +40,31 @@ providers: Port[Provider] = Port("network.providers", many=True, optional=True)
 Section = tuple[str, Callable[[int], Any]]
 sections: Port[Section] = Port("network.sections", many=True, optional=True)
 
+
+class Leaving(Protocol):
+    """Rows that are in the document no more, and go when the devices know that."""
+
+    def networks(self) -> QuerySet:
+        """Keys of networks that have such rows."""
+
+    def marked(self, network: int) -> list[int]: ...
+
+    def gone(self, keys: list[int]) -> None: ...
+
+
+leaving: Port[Leaving] = Port("network.leaving", many=True, optional=True)
+
 # What keeps a network from going: words for the caller, or nothing.
 in_use: Port[Callable[[Network], str]] = Port("network.in_use", many=True, optional=True)
 
-# Does a machine run in the network? Asked before it is shut down.
-is_busy: Port[Callable[[int], bool]] = Port("network.is_busy", many=True, optional=True)
+# The same for services that an offering would take away.
+service_in_use: Port[Callable[[Network, set[str]], str]] = Port("network.service_in_use", many=True, optional=True)
+
+# Does this account have machines in the network?
+used_by: Port[Callable[[Network, int], bool]] = Port("network.used_by", many=True, optional=True)
+
+# Keys of networks in which a machine runs or begins to: a subquery, for one network and for all.
+busy: Port[Callable[[], QuerySet]] = Port("network.busy", many=True, optional=True)
 
 # A network, or a public address, is given up: who has rows on it removes them, in the same transaction.
 network_removed: Port[Callable[[Network], object]] = Port("network.network_removed", many=True, optional=True)

@@ -1,12 +1,13 @@
 """What is done every so often for networks.
 
 Idle networks are shut down: one that is implemented while no machine runs in it is noted the first time it is seen, and
-shut down when it stayed so for ``network.gc.wait``. Devices that lag behind their document get it again.
+shut down when it stayed so for ``network.gc.wait``; so is one whose shutdown failed. Networks whose devices lag behind
+their document, and those with rows that wait for devices to forget them, are caught up with.
 """
 
 from datetime import timedelta
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from apps.core.settings import Setting
@@ -14,6 +15,7 @@ from apps.jobs.flows import begin
 from apps.jobs.models import FlowRun
 from apps.jobs.schedule import scheduled
 from apps.network import ports
+from apps.network.flows import catch_up
 from apps.network.flows.shutdown import SHUTDOWN, Shutdown
 from apps.network.models import Network
 
@@ -21,18 +23,42 @@ WAIT = Setting(
     "network.gc.wait", 600, help_text="Seconds that a network stays up without a running machine.", minimum=0
 )
 INTERVAL = Setting("network.gc.interval", 600, help_text="Seconds between looks for idle networks.", minimum=1)
-BATCH = 100
+BATCH = 1_000
+S = Network.State
 
 
 @scheduled("network.gc", every=INTERVAL)
 def shut_down_idle() -> None:
-    up = Network.all_tenants.filter(state=Network.State.IMPLEMENTED, offering__is_persistent=False)
     now, wait = timezone.now(), timedelta(seconds=WAIT.value())
-    idle = {key for key in up.values_list("pk", flat=True) if not any(busy(key) for busy in ports.is_busy.all())}
-    up.filter(pk__in=idle, idle_since=None).update(idle_since=now)
-    up.exclude(pk__in=idle).filter(~Q(idle_since=None)).update(idle_since=None)
-    due = up.filter(pk__in=idle, idle_since__lte=now - wait).order_by("pk")
-    for key in due.values_list("pk", flat=True)[:BATCH]:
+    up = Network.all_tenants.filter(state=S.IMPLEMENTED, offering__is_persistent=False).exclude(guest_type="Shared")
+    _note(up.filter(_is_busy()).exclude(idle_since=None), idle_since=None)
+    _note(up.exclude(_is_busy()).filter(idle_since=None), idle_since=now)
+    due = Q(state=S.IMPLEMENTED, idle_since__lte=now - wait) | Q(state=S.SHUTDOWN)
+    for key in Network.all_tenants.filter(due).order_by("pk").values_list("pk", flat=True)[:BATCH]:
         name = f"network.shutdown:{key}"
         if not FlowRun.objects.filter(key=name).exists():
             begin(SHUTDOWN, Shutdown(network_id=key), key=name, child=True)
+
+
+def _is_busy() -> Q:
+    found = Q(pk__in=())
+    for answer in ports.busy.all():
+        found |= Exists(answer().filter(network=OuterRef("pk")))
+    return found
+
+
+def _note(rows: QuerySet, **values: object) -> None:
+    """By key: the database does not let a statement change what its condition joins."""
+    keys = list(rows.values_list("pk", flat=True))
+    for start in range(0, len(keys), 500):
+        Network.all_tenants.filter(pk__in=keys[start : start + 500], state=S.IMPLEMENTED).update(**values)
+
+
+@scheduled("network.catch_up", every=10)
+def catch_up_with_lagging() -> None:
+    for provider in ports.providers.all():
+        for key in provider.lagging():
+            catch_up.soon(key)
+    for leaving in ports.leaving.all():
+        for key in leaving.networks().values_list("network", flat=True).distinct()[:BATCH]:
+            catch_up.soon(key)

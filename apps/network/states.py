@@ -1,9 +1,9 @@
-"""state-machines.md 1.3, as far as it is in use."""
+"""state-machines.md 1.3, and of 2.7 the life of a public address."""
 
 from apps.core.states import StateMachine, T
-from apps.network.models import Network
+from apps.network.models import Network, PublicAddress
 
-S = Network.State
+S, A = Network.State, PublicAddress.State
 
 NETWORK = StateMachine(
     T(S.ALLOCATED, "ImplementNetwork", S.IMPLEMENTING),
@@ -14,4 +14,14 @@ NETWORK = StateMachine(
     T(S.IMPLEMENTED, "DestroyNetwork", S.SHUTDOWN),
     T(S.SHUTDOWN, "OperationSucceeded", S.ALLOCATED),
     T(S.SHUTDOWN, "OperationFailed", S.SHUTDOWN),
+)
+
+ADDRESS = StateMachine(
+    T(A.ALLOCATING, "Assigned", A.ALLOCATED, usage="NET.IPASSIGN"),
+    T(A.ALLOCATING, "Refused", A.RELEASING),
+    T(A.RESERVED, "Associated", A.ALLOCATING),
+    T(A.RESERVED, "Released", A.FREE),
+    T(A.ALLOCATED, "Release", A.RELEASING, usage="NET.IPRELEASE"),
+    T(A.RELEASING, "Release", A.RELEASING),
+    T(A.RELEASING, "Released", A.FREE),
 )

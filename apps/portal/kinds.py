@@ -122,6 +122,11 @@ class Kind:
     def rows(self, visit: Visit, **params: Any) -> Any:
         return visit.list(self.listing, **self.scope(visit), **self.asking, **params)
 
+    def can_list(self, given: Mapping[str, Any]) -> bool:
+        """All that the list command requires is given."""
+        needed = {name for name, declared in REGISTRY[self.listing].fields.items() if declared.required}
+        return needed <= {*given, *self.asking}
+
     def one_of(self, visit: Visit, key: str) -> Row:
         from apps.core.wire import Bad, canonical_uuid
         from apps.portal.visits import NotFound

@@ -11,16 +11,28 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import Sum
 from django.utils import timezone
 
 from apps.core.retry import atomically
-from apps.hypervisors.base import DiskSpec, HostAddress, HostFacts, ImageSpec, MachineSpec, NicSpec
+from apps.hypervisors.base import (
+    DiskSpec,
+    HostAddress,
+    HostFacts,
+    ImageSpec,
+    MachineSpec,
+    NicSpec,
+    PoolSpec,
+    PoolStats,
+)
 from apps.hypervisors.errors import Busy, Refused, Unknown
 from apps.simulator.faults import FAULTS
-from apps.simulator.models import Card, Disk, Fault, Late, Machine, Plugged, Router
+from apps.simulator.models import Card, Disk, Fault, Late, Machine, Mount, Plugged, Router
 
 O = Fault.Outcome  # noqa: E741
 CORES, SPEED_MHZ, MEMORY = 4, 8000, 8 << 30
+POOL_SIZE = 1 << 40
+LOST = "{}: the connection was lost, as was asked of the simulator"
 EFFECTS: dict[str, Callable[..., Any]] = {}
 
 
@@ -37,23 +49,40 @@ def effect(call: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 def act(host: int, call: str, subject: str, **arguments: Any) -> None:
     """Carry a call out as the faults want it."""
     look(subject)
-    fault = FAULTS.find(host, call)
+    fault = _begun(host, call)
     if fault is None:
         EFFECTS[call](host, **arguments)
         return
-    if fault.latency_ms:
-        time.sleep(fault.latency_ms / 1000)
-    if fault.outcome == O.REFUSED:
-        raise Refused(f"{call}: refused, as was asked of the simulator")
-    if fault.outcome == O.BUSY:
-        raise Busy(f"{call}: busy, as was asked of the simulator")
     if fault.outcome == O.LATE:
         due = timezone.now() + timedelta(milliseconds=fault.late_ms)
         Late.objects.create(subject=subject, host=host, call=call, arguments=arguments, due_at=due)
     elif fault.outcome != O.LOST_BEFORE:
         EFFECTS[call](host, **arguments)
     if fault.outcome != O.NONE:
-        raise Unknown(f"{call}: the connection was lost, as was asked of the simulator")
+        raise Unknown(LOST.format(call))
+
+
+def _begun(host: int, call: str) -> Fault | None:
+    """The fault of this call, after its latency; one that keeps it from beginning is raised."""
+    fault = FAULTS.find(host, call)
+    if fault is None:
+        return None
+    if fault.latency_ms:
+        time.sleep(fault.latency_ms / 1000)
+    if fault.outcome == O.REFUSED:
+        raise Refused(f"{call}: refused, as was asked of the simulator")
+    if fault.outcome == O.BUSY:
+        raise Busy(f"{call}: busy, as was asked of the simulator")
+    return fault
+
+
+def observe(host: int, call: str, subject: str = "") -> None:
+    """The same for a call that only looks: it has no effect that could come late."""
+    if subject:
+        look(subject)
+    fault = _begun(host, call)
+    if fault and fault.outcome != O.NONE:
+        raise Unknown(LOST.format(call))
 
 
 def look(subject: str) -> None:
@@ -73,9 +102,25 @@ def _land(late: Late) -> None:
             return  # too late: the host says no, and nobody is there to hear it
 
 
+@effect("pools.ensure")
+def _mount(host: int, pool: str) -> None:
+    Mount.objects.bulk_create([Mount(pool=pool, host=host)], ignore_conflicts=True)
+
+
+@effect("pools.remove")
+def _unmount(host: int, pool: str) -> None:
+    here = Machine.objects.filter(host=host).values("uuid")
+    disks = Disk.objects.filter(pool=pool).values("uuid")
+    if Plugged.objects.filter(disk__in=disks, machine__in=here).exists():
+        raise Refused(f"a machine here uses pool {pool}")
+    Mount.objects.filter(pool=pool, host=host).delete()
+
+
 @effect("disks.create")
 def _create_disk(host: int, disk: dict[str, Any]) -> None:
     pool = (disk.get("pool") or {}).get("uuid", "")
+    if pool:
+        _mount(host, pool)
     Disk.objects.bulk_create([Disk(uuid=disk["uuid"], size=disk["size"], pool=pool)], ignore_conflicts=True)
 
 
@@ -124,6 +169,8 @@ def _start(host: int, vm: dict[str, Any]) -> None:
     wanted = [disk["uuid"] for disk in vm["disks"]]
     if Disk.objects.filter(uuid__in=wanted).count() != len(wanted):
         raise Refused(f"machine {uuid} has a disk that is not there")
+    for pool in {disk["pool"]["uuid"] for disk in vm["disks"] if disk.get("pool")}:
+        _mount(host, pool)
     Plugged.objects.bulk_create([Plugged(disk=disk, machine=uuid) for disk in wanted], ignore_conflicts=True)
     if Plugged.objects.filter(disk__in=wanted, machine=uuid).count() != len(wanted):
         raise Refused(f"a disk of machine {uuid} is in another machine")
@@ -194,6 +241,20 @@ class Part:
         self.key = key
 
 
+class Pools(Part):
+    def ensure(self, pool: PoolSpec, *, within: float) -> None:
+        act(self.key, "pools.ensure", pool.uuid, pool=pool.uuid)
+
+    def remove(self, pool: str, *, within: float) -> None:
+        act(self.key, "pools.remove", pool, pool=pool)
+
+    def stats(self, pool: str, *, within: float) -> PoolStats:
+        look(pool)
+        if not Mount.objects.filter(pool=pool, host=self.key).exists():
+            raise Refused(f"there is no pool {pool} here")
+        return PoolStats(POOL_SIZE, Disk.objects.filter(pool=pool).aggregate(used=Sum("size"))["used"] or 0)
+
+
 class Disks(Part):
     def create(self, disk: DiskSpec, *, within: float) -> None:
         act(self.key, "disks.create", disk.uuid, disk=asdict(disk))
@@ -236,7 +297,7 @@ class Power(Part):
         act(self.key, "power.reboot", vm, vm=vm)
 
     def runs(self, vm: str, *, within: float) -> bool:
-        look(vm)
+        observe(self.key, "power.runs", vm)
         return Machine.objects.filter(uuid=vm, host=self.key).exists()
 
     def insert(self, vm: str, iso: ImageSpec | None, *, within: float) -> None:
@@ -251,7 +312,7 @@ class Nics(Part):
         act(self.key, "nics.unplug", vm, vm=vm, nic=nic)
 
     def has(self, vm: str, nic: str, *, within: float) -> bool:
-        look(vm)
+        observe(self.key, "nics.has", vm)
         return Card.objects.filter(uuid=nic, machine=vm).exists()
 
 
@@ -264,7 +325,7 @@ class Networks(Part):
         act(self.key, "networks.remove", network, network=network)
 
     def generation(self, network: str, *, within: float) -> int | None:
-        look(network)
+        observe(self.key, "networks.generation", network)
         rows = Router.objects.filter(network=network, host=self.key)
         return rows.values_list("generation", flat=True).first()
 
@@ -274,20 +335,30 @@ class HostPart:
         self.address = address
 
     def facts(self, *, within: float) -> HostFacts:
-        """4 cores of 8000 MHz and 8 GB, unless the last part of the URL says ``cpucore=..&memory=..`` (MiB)."""
-        said = dict(re.findall(r"(cpucore|memory)=(\d{1,7})", self.address.url.rsplit("/", 1)[-1]))
+        """4 cores of 8000 MHz and 8 GB, unless the last part of the URL says ``cpucore=..&memory=..`` (MiB); with
+        ``count=..`` there are so many of them.
+        """
+        observe(self.address.key, "host.facts")
+        said = dict(re.findall(r"(cpucore|memory|count)=(\d{1,7})", self.address.url.rsplit("/", 1)[-1]))
         cores, memory = int(said.get("cpucore", CORES)), int(said.get("memory", 0)) << 20
-        return HostFacts(cores, SPEED_MHZ, memory or MEMORY, version="simulator")
+        hosts = max(int(said.get("count", 1)), 1)
+        return HostFacts(cores, SPEED_MHZ, memory or MEMORY, version="simulator", hosts=hosts)
 
     def machines(self, *, within: float) -> frozenset[str]:
+        observe(self.address.key, "host.machines")
         return frozenset(Machine.objects.filter(host=self.address.key).values_list("uuid", flat=True))
 
 
 class SimulatedHost:
     def __init__(self, address: HostAddress):
         self.host = HostPart(address)
+        self.pools = Pools(address.key)
         self.disks, self.power, self.nics = Disks(address.key), Power(address.key), Nics(address.key)
         self.networks = Networks(address.key)
+
+
+OBSERVATIONS = {"power.runs", "nics.has", "networks.generation", "host.facts", "host.machines"}
+CALLS = EFFECTS.keys() | OBSERVATIONS
 
 
 def connect(address: HostAddress) -> SimulatedHost:

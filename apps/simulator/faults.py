@@ -9,6 +9,7 @@ from apps.infrastructure.models import Host
 from apps.simulator.models import Fault
 
 KEPT_FOR = 0.5  # seconds
+LEVELS = ("host", "cluster", "pod", "zone")  # the nearest one first
 
 
 class Faults:
@@ -18,7 +19,7 @@ class Faults:
         self._places: dict[int, dict[str, int]] = {}
 
     def find(self, host: int, call: str) -> Fault | None:
-        """The first fault that hits this call; one with a number of times is used up by it."""
+        """What was set for the nearest place hits first; what was set for a number of times is used up by it."""
         self._refresh()
         for fault in self._faults:
             if self._hits(fault, host, call) and self._use(fault):
@@ -29,14 +30,16 @@ class Faults:
         self._until = 0.0
 
     def _refresh(self) -> None:
-        if time.monotonic() >= self._until:
-            self._faults = list(Fault.objects.exclude(times=0).order_by("pk"))
-            self._until = time.monotonic() + KEPT_FOR
+        if time.monotonic() < self._until:
+            return
+        rows = Fault.objects.exclude(times=0).order_by("pk")
+        self._faults = sorted(rows, key=_distance)
+        self._until = time.monotonic() + KEPT_FOR
 
     def _hits(self, fault: Fault, host: int, call: str) -> bool:
         if fault.call not in ("", call) or (fault.percent < 100 and random.randrange(100) >= fault.percent):  # noqa: S311
             return False
-        wanted = {n: getattr(fault, n) for n in ("zone", "pod", "cluster", "host") if getattr(fault, n)}
+        wanted = {n: getattr(fault, n) for n in LEVELS if getattr(fault, n)}
         return not wanted or all(self._place(host).get(n) == key for n, key in wanted.items())
 
     def _place(self, host: int) -> dict[str, int]:
@@ -49,6 +52,12 @@ class Faults:
         if fault.times < 0:
             return True
         return bool(Fault.objects.filter(pk=fault.pk, times__gt=0).update(times=F("times") - 1))
+
+
+def _distance(fault: Fault) -> tuple[int, int]:
+    """Of a place, and of a call: one that is named is nearer than all."""
+    place = next((number for number, name in enumerate(LEVELS) if getattr(fault, name)), len(LEVELS))
+    return place, 0 if fault.call else 1
 
 
 FAULTS = Faults()

@@ -3,9 +3,19 @@
 from django.db import models
 
 
+class Mount(models.Model):
+    """A host that knows a pool."""
+
+    pool = models.CharField(max_length=36)
+    host = models.BigIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["pool", "host"], name="one_mount_per_pool_and_host")]
+
+
 class Disk(models.Model):
     uuid = models.CharField(max_length=36, primary_key=True)
-    pool = models.CharField(max_length=36, default="")
+    pool = models.CharField(max_length=36, default="", db_index=True)
     size = models.BigIntegerField()  # bytes
 
 
@@ -49,7 +59,7 @@ class Router(models.Model):
 class Fault(models.Model):
     """How calls go wrong, or slowly, for one host, a cluster, a pod, a zone or all (0), and for one call or all ("").
 
-    ``times`` -1 is for ever; ``percent`` of the calls are hit.
+    ``times`` -1 is for ever; ``percent`` of the calls are hit. ``name`` and ``value`` are what the operator typed.
     """
 
     class Outcome(models.TextChoices):
@@ -60,6 +70,8 @@ class Fault(models.Model):
         LOST_AFTER = "lost_after"  # acts, then times out
         LATE = "late"  # times out, and acts when ``late_ms`` have passed
 
+    name = models.CharField(max_length=255, default="")
+    value = models.CharField(max_length=255, default="")
     call = models.CharField(max_length=64, default="")  # "power.start"
     zone = models.BigIntegerField(default=0)
     pod = models.BigIntegerField(default=0)

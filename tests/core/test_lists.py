@@ -7,10 +7,11 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.compute.commands.responses import InstanceResponse
 from apps.core import lists
+from apps.core.commands import REGISTRY
 from apps.core.errors import CloudError
-from apps.core.models import Tag
 from apps.core.responses import View, encode, projection
 from apps.storage.models import Volume
+from apps.tags import services as tags
 from tests.conftest import unknown
 
 
@@ -48,7 +49,7 @@ def test_names_match_whole_without_case_and_trailing_blanks(api, make, caller):
 def test_all_tags_must_match_and_one_without_a_value_is_refused(api, make, caller):
     one, two = make.volume(caller.account), make.volume(caller.account)
     for row, key, value in ((one, "a", "1"), (two, "a", "1"), (two, "b", "2")):
-        Tag.objects.create(kind="storage.volume", row_id=row.pk, key=key, value=value)
+        tags.create(word="Volume", rows=[row], tags={key: value})
 
     both = api(caller, "listVolumes", tags=[{"key": "a", "value": "1"}, {"key": "b", "value": "2"}])
 
@@ -98,3 +99,16 @@ def test_a_pending_job_shows_on_the_row_that_it_is_about(api, make, caller):
     assert (row["jobid"], row["jobstatus"]) == (str(job.uuid), 0)
     Job.objects.update(status=Job.Status.SUCCEEDED)
     assert "jobid" not in api(caller, "listVirtualMachines")["virtualmachine"][0]
+
+
+def test_some_lists_tell_only_how_many_rows_there_are(api, make, caller):
+    cache.clear()
+    assert api(caller, "listVolumes", retrieveonlyresourcecount=True) == {}
+    for _ in range(3):
+        make.volume(caller.account)
+    make.volume(make.account("bob"))
+
+    assert api(caller, "listVolumes", retrieveonlyresourcecount=True) == {"count": 3}
+    assert api(caller, "listVolumes", retrieveonlyresourcecount=True, page=2, pagesize=2) == {"count": 3}
+    assert len(api(caller, "listVolumes", retrieveonlyresourcecount=False)["volume"]) == 3
+    assert "retrieveonlyresourcecount" not in REGISTRY["listZones"].fields

@@ -59,12 +59,14 @@ TABLE = [
     ({"account": "O", "domainid": A}, 531, "O", "O"),
     ({"account": "S", "domainid": B}, 531, "S", "S"),
     ({"account": "Z", "domainid": Z}, 531, 531, "Z"),
-    ({"account": "nobody", "domainid": A}, 531, 431, 431),
+    ({"account": "nobody", "domainid": A}, 431, 431, 431),
     ({"projectid": "P"}, "P", "P", "P"),
     ({"projectid": "Q"}, 432, 432, "Q"),
     ({"projectid": "-1"}, "P", "", "P Q"),
-    ({"projectid": "-1", "listall": True}, "P U", "D O S U", "D O P Q R S U Z"),
+    ({"projectid": "-1", "listall": True}, "P U", "D", "D O P Q R S U Z"),
     ({"projectid": "P", "account": "U"}, 431, 431, 431),
+    ({"projectid": "Q", "account": "U"}, 432, 432, 431),
+    ({"projectid": "-1", "account": "U"}, 431, 431, 431),
     ({"projectid": "none"}, 431, 431, 431),
 ]
 

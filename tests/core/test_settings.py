@@ -1,7 +1,9 @@
 import pytest
+from django.db import OperationalError
 
 from apps.configuration.models import Value
 from apps.configuration.store import STORE
+from apps.core import ports
 from apps.core.errors import InvalidParameter
 from apps.core.settings import SETTINGS, Setting
 
@@ -35,3 +37,26 @@ def test_a_value_of_another_type_or_below_the_minimum_is_refused(delay, text):
 def test_a_name_is_declared_once(delay):
     with pytest.raises(TypeError):
         Setting("test.delay", 1, help_text="again")
+
+
+def test_who_wants_to_hear_of_a_change_hears_of_it_when_the_new_value_holds(monkeypatch, delay):
+    heard = []
+    monkeypatch.setattr(ports.setting_changed, "_answers", [(0, lambda name: heard.append((name, delay.value())))])
+
+    STORE.store("test.delay", "30")
+
+    assert heard == [("test.delay", 30)]
+
+
+def test_a_database_that_is_gone_leaves_what_was_known(delay, monkeypatch):
+    STORE.store("test.delay", "30")
+    assert delay.value() == 30
+
+    def fail(*names):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(Value.objects, "values_list", fail)
+    STORE.forget()
+    monkeypatch.setattr(STORE, "_until", 0.0)
+
+    assert delay.value() == 30

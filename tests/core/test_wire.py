@@ -7,8 +7,9 @@ import pytest
 from apps.core import wire
 from apps.core.callers import ROOT, USER
 from apps.core.commands import REGISTRY, Command, command
-from apps.core.errors import CloudError, InvalidParameter, MalformedParameter
-from apps.core.mapping import flatten
+from apps.core.errors import CloudError, InvalidParameter, MalformedParameter, NoSuchRow, ParserRefused
+from apps.core.mapping import check_text, flatten
+from apps.core.refs import Compound, Known
 
 
 @pytest.fixture
@@ -58,6 +59,10 @@ ABSENT = None
         (wire.Date(end=True), "2013-10-05", datetime(2013, 10, 5, 23, 59, 59, tzinfo=UTC)),
         (wire.Date(), "2013-10-05 10:20:30", datetime(2013, 10, 5, 10, 20, 30, tzinfo=UTC)),
         (wire.Date(), "2013-10-05T10:20:30+0100", datetime(2013, 10, 5, 9, 20, 30, tzinfo=UTC)),
+        (wire.Date(), "2013-10-05T10:20:30", datetime(2013, 10, 5, 10, 20, 30, tzinfo=UTC)),
+        (wire.Date(), "2013-10-05T10:20:30+01:00", datetime(2013, 10, 5, 9, 20, 30, tzinfo=UTC)),
+        (wire.Date(), "2013-10-05T10:20:30.000250Z", datetime(2013, 10, 5, 10, 20, 30, 250, tzinfo=UTC)),
+        (wire.Date(), "2013-10-05T10:20:30Z+0000", datetime(2013, 10, 5, 10, 20, 30, tzinfo=UTC)),
         (wire.Str(allowed=ROOT), "dropped without a word", ABSENT),
     ],
 )
@@ -98,14 +103,45 @@ def test_a_required_parameter_is_missing_or_empty(read, given, cs_code, text):
     assert (str(error.value), error.value.cs_code) == (text, cs_code)
 
 
-def test_a_date_that_is_none(read):
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yesterday",
+        "",
+        " 2013-10-05",
+        "20131005",
+        "2013-W40-6",
+        "2013-13-01",
+        "2013-10-05T10:20",
+        "2013-10-05 10:20:30Z",
+    ],
+)
+def test_a_date_that_is_none(read, text):
     with pytest.raises(InvalidParameter) as error:
-        read(wire.Date(), {"x": "yesterday"})
+        read(wire.Date(), {"x": text})
 
     assert str(error.value) == (
-        "Unable to parse date yesterday for command echothing, please pass dates in the format mentioned in the api "
+        f"Unable to parse date {text} for command echothing, please pass dates in the format mentioned in the api "
         "documentation"
     )
+
+
+def test_an_id_that_nobody_knows_can_be_told_from_other_faults(read):
+    for field, text in ((wire.Uuid(), "x"), (wire.List(of=wire.Uuid()), "x")):
+        with pytest.raises(NoSuchRow):
+            read(field, {"x": text})
+    with pytest.raises(ParserRefused) as error:
+        read(wire.Int(), {"x": "x"})
+    assert not isinstance(error.value, NoSuchRow)
+
+
+@pytest.mark.parametrize("text", ["a\tb", "\x00", "\x7f", "\x1b[0m"])
+def test_control_characters_are_refused_and_line_ends_are_not(text):
+    with pytest.raises(ParserRefused) as error:
+        check_text({"name": text})
+
+    assert str(error.value) == "Received value containing illegal ASCII non-printable characters for parameter name"
+    check_text({"name": "a\r\nb"})
 
 
 def test_a_value_that_is_too_long(read):
@@ -162,3 +198,24 @@ def test_an_unknown_or_integer_id_has_its_own_text(api, running, text):
         f"{text} due to incorrect long value format, or entity does not exist or due to incorrect parameter "
         "annotation for the field in api cmd class."
     )
+
+
+def test_what_is_wrong_with_a_compound_is_said_of_its_part(read, make):
+    class Both(Compound):
+        parts = {"a": wire.Int(required=True, help_text="a"), "b": Known("domains.Domain", help_text="b")}
+
+        def read(self, name, given, caller):
+            return self.given_parts(given, caller)
+
+    nobody = "12345678-1234-4234-8234-123456789012"
+    for given, text in (
+        ({}, "due to missing parameter a"),
+        ({"a": "{x}"}, "due to invalid value {x} for parameter a"),
+        ({"a": "1", "b": "x"}, "Invalid parameter b value=x due to"),
+        ({"a": "1", "b": nobody}, f"Invalid parameter b value={nobody} due to"),
+    ):
+        with pytest.raises(InvalidParameter) as error:
+            read(Both(), given)
+        assert text in str(error.value)
+    domain = make.domain()
+    assert read(Both(), {"a": "1", "b": str(domain.uuid).upper()}) == {"a": 1, "b": str(domain.uuid)}

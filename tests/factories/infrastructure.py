@@ -3,6 +3,7 @@ from itertools import count
 from apps.infrastructure.models import (
     Cluster,
     Host,
+    HostTag,
     PhysicalNetwork,
     Pod,
     Region,
@@ -64,4 +65,5 @@ ROWS = {
         ServiceProvider(physical_network=physical_network(make, owner), name="VirtualRouter")
     ),
     "infrastructure.StorageNetworkRange": storage_range,
+    "infrastructure.HostTag": lambda make, owner: saved(HostTag(host=host(make, owner), tag=f"t{next(NUMBER)}")),
 }

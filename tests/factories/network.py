@@ -6,7 +6,7 @@ from apps.core.ownership import admit
 from apps.firewall.models import Rule, SecurityGroupRule
 from apps.firewall.services import security_groups
 from apps.machines.models import VirtualMachine
-from apps.network.models import IpRange, Network, PublicAddress
+from apps.network.models import IpRange, Network, PublicAddress, Segment
 from apps.network.services import ranges
 from apps.offerings.models import NetworkOffering
 
@@ -30,6 +30,12 @@ def network(make, owner):
     place = {"gateway": "10.1.1.1", "netmask": "255.255.255.0", "start_ip": "10.1.1.1", "end_ip": "10.1.1.254"}
     IpRange(zone=row.zone, network=row, for_virtual_network=False, is_lazy=True, **place).save()
     return row
+
+
+def segment(make, owner):
+    row = network(make, owner)
+    carrier = make.row("infrastructure.PhysicalNetwork", owner)
+    return saved(Segment(physical_network=carrier, number=next(NUMBER), network=row))
 
 
 def ip_range(make, owner):
@@ -80,6 +86,7 @@ K = VirtualMachine.Kind
 ROWS = {
     "network.Network": network,
     "network.IpRange": ip_range,
+    "network.Segment": segment,
     "network.PublicAddress": address,
     "firewall.Rule": rule,
     "firewall.SecurityGroup": group,

@@ -1,5 +1,4 @@
 ROWS = {
-    "storage.Volume": lambda make, owner: make.volume(owner),
     "machines.VirtualMachine": lambda make, owner: make.vm(owner),
     "images.Template": lambda make, owner: make.template(owner),
     "offerings.ServiceOffering": lambda make, owner: make.offering(),

@@ -3,7 +3,7 @@
 import pytest
 
 from apps.hypervisors import fake
-from apps.hypervisors.base import DiskSpec, HostAddress, MachineSpec, NicSpec
+from apps.hypervisors.base import DiskSpec, HostAddress, MachineSpec, NicSpec, PoolSpec, PoolStats
 from apps.hypervisors.errors import Refused
 from apps.simulator.driver import connect
 
@@ -82,3 +82,63 @@ def test_cards_come_and_go_with_a_running_machine(host):
     for _ in range(2):
         host.nics.unplug("m", "n", **NOW)
         assert not host.nics.has("m", "n", **NOW)
+
+
+def test_a_pool_is_known_to_a_host_from_its_first_disk_there_until_it_is_removed(hosts):
+    here, there = hosts
+    pool = PoolSpec("p", "NetworkFilesystem", "nfs://server/path")
+    for _ in range(2):
+        here.pools.ensure(pool, **NOW)
+        assert here.pools.stats("p", **NOW) == PoolStats(1 << 40, 0)
+    with pytest.raises(Refused):
+        there.pools.stats("p", **NOW)
+    disk = DiskSpec("d", GIB, pool=pool)
+    there.disks.create(disk, **NOW)
+    assert (here.pools.stats("p", **NOW), there.pools.stats("p", **NOW)) == (PoolStats(1 << 40, GIB),) * 2
+    here.power.start(MachineSpec("m", 1, 512, disks=(disk,)), **NOW)
+    with pytest.raises(Refused):
+        here.pools.remove("p", **NOW)
+    assert here.pools.stats("p", **NOW).used == GIB
+    here.power.stop("m", **NOW)
+    for _ in range(2):
+        here.pools.remove("p", **NOW)
+        with pytest.raises(Refused):
+            here.pools.stats("p", **NOW)
+    there.disks.delete("d", **NOW)
+    assert there.pools.stats("p", **NOW).used == 0
+
+
+def test_the_host_that_starts_a_machine_knows_the_pools_of_its_disks(hosts):
+    here, there = hosts
+    disk = DiskSpec("d", GIB, pool=PoolSpec("p"))
+    here.disks.create(disk, **NOW)
+
+    there.power.start(MachineSpec("m", 1, 512, disks=(disk,)), **NOW)
+
+    assert there.pools.stats("p", **NOW).used == GIB
+
+
+def test_creating_a_disk_again_leaves_it_as_it_is(host):
+    host.disks.create(DiskSpec("d", 2 * GIB), **NOW)
+
+    host.disks.create(DiskSpec("d", GIB), **NOW)
+
+    assert host.disks.size("d", **NOW) == 2 * GIB
+
+
+def test_a_router_matches_the_newest_document_that_it_was_given(hosts):
+    here, there = hosts
+    assert here.networks.generation("net", **NOW) is None
+    for generation, holds in ((2, 2), (2, 2), (1, 2), (3, 3)):
+        assert here.networks.apply({"network": "net", "generation": generation}, **NOW) == holds
+        assert here.networks.generation("net", **NOW) == holds
+    assert there.networks.generation("net", **NOW) is None
+    for _ in range(2):
+        here.networks.remove("net", **NOW)
+        assert here.networks.generation("net", **NOW) is None
+
+
+def test_a_host_says_how_large_it_is(host):
+    facts = host.host.facts(**NOW)
+
+    assert (facts.cpu_cores, facts.cpu_speed_mhz, facts.memory_bytes) == (4, 8000, 8 << 30)

@@ -9,6 +9,7 @@ from apps.accounts.models import Account
 from apps.accounts.tenants import caller_for
 from apps.configuration.store import STORE
 from apps.core.audit import CHECKS
+from apps.core.callers import Kind
 from apps.core.errors import CloudError
 from apps.core.seeds import sow
 from apps.images import fetch
@@ -70,6 +71,10 @@ def server():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
+
+
+def make_caller(name):
+    return caller_for(Account.all_tenants.get(name=name))
 
 
 def admin():
@@ -286,6 +291,137 @@ def test_a_failed_download_says_why_leaves_no_file_and_can_be_deleted(
 def test_inner_addresses_are_not_asked(address):
     assert fetch.is_allowed(address, ()) is False
     assert fetch.is_allowed("8.8.8.8", ()) is True
+
+
+def test_root_registers_files_of_folders_that_may_be_read(api, make, zone, real, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    (folder / "image.qcow2").write_bytes(BODY)
+    root, url = admin(), f"file://{folder}/image.qcow2"
+
+    register(api, root, zone, url)
+    row = listed(api, root)[0]
+    assert (row["isready"], row["status"]) == (False, "there is no such file in a folder that may be read")
+    STORE.store("secstorage.allowed.folders", f"/nowhere, {folder}")
+    register(api, root, zone, url, checksum=hashlib.sha256(BODY).hexdigest())
+
+    assert [(row["isready"], row.get("physicalsize")) for row in listed(api, root)] == [
+        (False, None),
+        (True, len(BODY)),
+    ]
+    for kind in ({"kind": Kind.TENANT}, {"kind": Kind.DOMAIN_ADMIN}):
+        with pytest.raises(CloudError, match="only http and https"):
+            register(api, make.caller(f"u{kind['kind']}", **kind), zone, url)
+
+
+def test_the_size_limit_is_the_operators(api, make, zone, real, server):
+    STORE.store("secstorage.allowed.internal.sites", "127.0.0.1")
+    STORE.store("max.template.iso.size", "0")
+
+    register(api, make.caller("alice"), zone, f"{server}/image.qcow2")
+
+    row = listed(api, make_caller("alice"))[0]
+    assert (row["isready"], row["status"]) == (False, "it has 5000 bytes, more than the 0 that are allowed")
+    assert [path for path in real.rglob("*") if path.is_file()] == []
+
+
+def test_a_name_that_means_a_private_address_is_refused(api, make, zone, real, server):
+    register(api, make.caller("alice"), zone, f"http://localhost:{server.rpartition(':')[2]}/image.qcow2")
+
+    row = listed(api, make_caller("alice"))[0]
+    assert (row["isready"], row["status"]) == (False, "the server is at an address that may not be asked")
+
+
+def test_what_is_said_about_a_template_changes(api, make, zone, store):
+    alice, bob = make.caller("alice"), make.caller("bob")
+    register(api, alice, zone, details={"a": "1"})
+    row, os_type = listed(api, alice)[0], make.row("images.OsType", None)
+    assert row["details"] == {"a": "1"}
+
+    changed = api(
+        alice,
+        "updateTemplate",
+        id=row["id"],
+        name="new",
+        displaytext="text",
+        ostypeid=os_type.uuid,
+        passwordenabled=True,
+        sshkeyenabled=True,
+        requireshvm=False,
+        isdynamicallyscalable=True,
+        arch="aarch64",
+        sortkey=7,
+        details={"b": "2"},
+    )["template"]
+
+    said = ("name", "displaytext", "ostypeid", "passwordenabled", "sshkeyenabled", "requireshvm", "arch")
+    assert [changed[name] for name in said] == ["new", "text", str(os_type.uuid), True, True, False, "aarch64"]
+    assert (changed["isdynamicallyscalable"], changed["details"]) == (True, {"a": "1", "b": "2"})
+    cleaned = api(alice, "updateTemplate", id=row["id"], cleanupdetails=True)["template"]
+    assert "details" not in cleaned
+    for wrong in ({"name": " "}, {"details": {"x": "y"}, "cleanupdetails": True}, {"arch": "z80"}):
+        with pytest.raises(CloudError) as error:
+            api(alice, "updateTemplate", id=row["id"], **wrong)
+        assert error.value.code == 431
+    with pytest.raises(CloudError) as error:
+        api(bob, "updateTemplate", id=row["id"], name="mine")
+    assert (error.value.code, listed(api, alice)[0]["name"]) == (531, "new")
+
+
+def test_isos_are_shared_like_templates(api, make, zone, store):
+    alice, bob = make.caller("alice"), make.caller("bob")
+    project, foreign = make.project(alice.account, bob.account), make.project(bob.account, name="q")
+    alice = caller_for(alice.account)
+    iso = {"name": "i", "url": "http://example.com/a.iso", "zoneid": zone.uuid, "bootable": False}
+    got = api(alice, "registerIso", **iso)["iso"][0]
+    work_off()
+
+    def names(word):
+        return [row["name"] for row in api(caller_for(bob.account), "listIsos", isofilter=word).get("iso", [])]
+
+    assert (names("executable"), names("community")) == ([], [])
+    api(alice, "updateIsoPermissions", id=got["id"], op="add", projectids=project.uuid)
+    assert names("sharedexecutable") == ["i"]
+    told = api(alice, "listIsoPermissions", id=got["id"])["templatepermission"]
+    assert (told["projectids"], "account" in told) == ([str(project.uuid)], False)
+    api(alice, "updateIsoPermissions", id=got["id"], op="remove", projectids=project.uuid)
+    assert names("sharedexecutable") == []
+    api(alice, "updateIsoPermissions", id=got["id"], ispublic=True)
+    assert (names("executable"), names("community")) == (["i"], ["i"])
+    for wrong in (
+        {"op": "add"},
+        {"accounts": "bob"},
+        {"op": "add", "accounts": "nobody"},
+        {"op": "add", "accounts": "alice"},
+    ):
+        with pytest.raises(CloudError) as error:
+            api(alice, "updateIsoPermissions", id=got["id"], **wrong)
+        assert error.value.code == 431
+    for call in (
+        lambda: api(bob, "listIsoPermissions", id=got["id"]),
+        lambda: api(alice, "updateIsoPermissions", id=got["id"], op="add", projectids=foreign.uuid),
+    ):
+        with pytest.raises(CloudError) as error:
+            call()
+        assert error.value.code == 531
+
+
+def test_lists_by_every_filter(api, make, zone, store):
+    alice, os_type = make.caller("alice"), make.row("images.OsType", None)
+    register(api, alice, zone, name="one", hypervisor="KVM", arch="aarch64", ostypeid=os_type.uuid)
+    register(api, alice, zone, name="two", hypervisor="VMware", displaytext="special", url="http://example.com/a.qcow2")
+    TemplateCopy.all_tenants.filter(template__name="two").kernel_update(state="Failed")
+    rows = {row["name"]: row for row in listed(api, alice)}
+
+    def names(**by):
+        return [row["name"] for row in listed(api, alice, **by)]
+
+    assert names() == ["one", "two"]
+    assert names(name="ONE") == names(arch="aarch64") == names(hypervisor="kvm") == names(isready=True) == ["one"]
+    assert names(keyword="speci") == names(isready=False) == names(id=rows["two"]["id"]) == ["two"]
+    assert names(ids=f"{rows['one']['id']},{rows['two']['id']}") == ["one", "two"]
+    assert names(oscategoryid=os_type.category.uuid) == ["one"]
+    assert names(zoneid=zone.uuid) == names(templatetype="USER") == ["one", "two"]
+    assert [row["name"] for row in listed(api, admin(), "all", imagestoreid=store.uuid)] == ["one", "two"]
 
 
 def test_the_limit_of_secondary_storage_ends_a_download(api, make, zone, store):

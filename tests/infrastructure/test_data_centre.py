@@ -18,6 +18,7 @@ from apps.infrastructure.models import (
 )
 
 MODELS = (Zone, Pod, PodAddress, Cluster, Host, PhysicalNetwork, ServiceProvider, TrafficType)
+LB = "InternalLoadBalancer"
 POD = {"gateway": "172.16.0.1", "netmask": "255.255.0.0", "startip": "172.16.0.2", "endip": "172.16.0.11"}
 
 
@@ -166,6 +167,11 @@ def test_a_physical_network_comes_with_its_providers_and_carries_each_traffic_on
     found = api(root, "listNetworkServiceProviders", physicalnetworkid=network["id"], state="Disabled")
     names = {row["name"]: row["id"] for row in found["networkserviceprovider"]}
     assert set(names) == {"VirtualRouter", "VpcVirtualRouter", "InternalLbVm", "ConfigDrive", "SecurityGroupProvider"}
+    for name, key in (("VirtualRouter", "VirtualRouter"), ("VpcVirtualRouter", "VirtualRouter"), ("InternalLbVm", LB)):
+        assert refused(api, root, "updateNetworkServiceProvider", id=names[name], state="Enabled") == 431
+        listed = api(root, f"list{key}Elements", nspid=names[name])[f"{key.lower()}element"]
+        assert [row["enabled"] for row in listed] == [False]
+        assert api(root, f"configure{key}Element", id=listed[0]["id"], enabled=True)[f"{key.lower()}element"]["enabled"]
     for row in names.values():
         on = api(root, "updateNetworkServiceProvider", id=row, state="Enabled")["networkserviceprovider"]
         assert on["state"] == "Enabled"

@@ -58,12 +58,8 @@ def test_a_draft_of_an_older_release_is_read_as_far_as_it_goes():
 @pytest.fixture
 def world(make, alice):
     """A zone with a template that is ready, an offering and a shared network."""
-    from apps.images.models import ImageStore, TemplateCopy
-
     zone = make.zone()
     template = make.template(alice.account, size_bytes=2 << 30, hypervisor="Fake")
-    (store := ImageStore(name="s", url="nfs://x/y", zone=zone)).save()
-    TemplateCopy(template=template, zone=zone, store=store, state="Ready").save()
     return {"zone": zone, "template": template, "offering": make.offering(), "network": make.shared_network()}
 
 

@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 from apps.core.callers import Access, Caller
 from apps.core.errors import InvalidParameter
-from apps.core.refs import Compound, Ref
+from apps.core.refs import Compound, Known, Ref
 from apps.core.scope import named_account
-from apps.core.wire import Field, Str, Uuid
+from apps.core.wire import Field, Str
 
 ID = Ref("accounts.Account", Access.OPERATE, help_text="the id of the account")
 
@@ -18,7 +18,7 @@ class AccountById(Compound):
     parts: ClassVar[dict[str, Field]] = {
         "id": ID,
         "account": Str(length=100, help_text="the name of the account, with domainid, in place of id"),
-        "domainid": Uuid(help_text="the domain of the account"),
+        "domainid": Known("domains.Domain", help_text="the domain of the account"),
     }
 
     def read(self, name: str, given: Mapping[str, Any], caller: Caller) -> Any:
@@ -35,14 +35,11 @@ class AccountByName(Compound):
 
     parts: ClassVar[dict[str, Field]] = {
         "account": Str(length=100, required=True, help_text="the name of the account"),
-        "domainid": Uuid(required=True, help_text="the domain of the account"),
+        "domainid": Known("domains.Domain", required=True, help_text="the domain of the account"),
     }
 
     def read(self, name: str, given: Mapping[str, Any], caller: Caller) -> Any:
         values = self.given_parts(given, caller)
-        for part, value in values.items():
-            if value is None:
-                raise InvalidParameter(f"Unable to execute API command due to missing parameter {part}")
         return named_account(caller, values["account"], values["domainid"])
 
 

@@ -21,7 +21,7 @@ class DeleteDomain:
 
 def close(ctx: DeleteDomain) -> None:
     """Inactive domains take no new accounts or domains."""
-    below(ctx).update(state="Inactive")
+    below(ctx).kernel_update(state="Inactive")
 
 
 def delete_accounts(ctx: DeleteDomain) -> None:
@@ -44,7 +44,7 @@ def remove(ctx: DeleteDomain) -> None:
 @atomically
 def stays(ctx: DeleteDomain) -> None:
     """What could not be deleted is usable again; deleteDomain may be called again."""
-    below(ctx).update(state="Active")
+    below(ctx).kernel_update(state="Active")
 
 
 def domain(ctx: DeleteDomain) -> Domain:

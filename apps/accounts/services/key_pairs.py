@@ -63,6 +63,7 @@ def find(*, owner: Account, name: str) -> Any:
     row = SshKeyPair.objects.owned_by(owner).filter(name=name).first()
     if row is None:
         raise InvalidParameter(
-            f"A key pair with name '{name}' does not exist for account {owner.name} in specified domain id"
+            f"A key pair with name '{name}' does not exist for account {owner.name} in specified domain id",
+            uuids={"domainId": owner.domain.uuid},
         )
     return row

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, ClassVar
 
 from apps.appliances.commands.responses import BalancerElementResponse, RouterElementResponse
 from apps.appliances.models import Element
@@ -48,23 +48,20 @@ class ConfigureInternalLoadBalancerElement(AsyncCommand):
         return elements.configure(element=element, enabled=enabled)
 
 
-@command(
-    "createVirtualRouterElement",
-    roles=ROOT,
-    event="SERVICE.PROVIDER.CREATE",
-    response=RouterElementResponse,
-    locks=("provider",),
-)
-class CreateVirtualRouterElement(CreateCommand):
-    """Gives a provider the element that switches its routers; the same one where it has it already."""
-
-    nspid = Ref(
+def provider_ref() -> Ref:
+    return Ref(
         "infrastructure.ServiceProvider", Access.OPERATE, source="provider", required=True, help_text="the provider"
     )
 
+
+class CreateElement(CreateCommand):
+    """Gives a provider its element."""
+
+    kinds: ClassVar[tuple[str, ...]] = ()
+
     def create(self, provider: ServiceProvider, **values: Any) -> Element:
-        if provider.name not in ("VirtualRouter", "VpcVirtualRouter"):
-            raise InvalidParameter(f"nspid: provider {provider.name} has no virtual routers")
+        if provider.name not in self.kinds:
+            raise InvalidParameter(f"nspid: provider {provider.name} has no such element")
         return elements.ensure(provider)
 
     def run(self, row: Element, **values: Any) -> Element:
@@ -72,6 +69,34 @@ class CreateVirtualRouterElement(CreateCommand):
 
     def failed(self, row: Element) -> None:
         """The element is the provider's own and stays."""
+
+
+@command(
+    "createVirtualRouterElement",
+    roles=ROOT,
+    event="SERVICE.PROVIDER.CREATE",
+    response=RouterElementResponse,
+    locks=("provider",),
+)
+class CreateVirtualRouterElement(CreateElement):
+    """Gives a provider the element that switches its routers; the same one where it has it already."""
+
+    nspid = provider_ref()
+    kinds = (Element.Kind.ROUTER, Element.Kind.VPC_ROUTER)
+
+
+@command(
+    "createInternalLoadBalancerElement",
+    roles=ROOT,
+    event="SERVICE.PROVIDER.CREATE",
+    response=BalancerElementResponse,
+    locks=("provider",),
+)
+class CreateInternalLoadBalancerElement(CreateElement):
+    """Gives a provider the element that switches its balancers; the same one where it has it already."""
+
+    nspid = provider_ref()
+    kinds = (Element.Kind.BALANCER,)
 
 
 def of_providers() -> dict[str, Any]:

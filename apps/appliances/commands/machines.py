@@ -1,19 +1,21 @@
 from typing import Any
 
-from apps.appliances.commands.responses import RouterResponse, SystemMachineResponse
-from apps.appliances.flows.power import DESTROY, START, STOP, Power
+from apps.appliances.commands.responses import ARCH, VERSION, RouterResponse, SystemMachineResponse
+from apps.appliances.flows.power import DESTROY, REBOOT, START, STOP, Power
 from apps.appliances.services import machines
 from apps.core.callers import DOMAIN, ROOT, Access, Kind
-from apps.core.commands import AsyncCommand, command
+from apps.core.commands import NO_EVENT, AsyncCommand, Command, command
 from apps.core.errors import InvalidParameter
 from apps.core.lists import ListCommand, OwnedListCommand
 from apps.core.refs import Ref, RefFilter
 from apps.core.wire import Bool, Str
 from apps.jobs.flows import begin
 from apps.machines.models import VirtualMachine
+from apps.offerings.models import ServiceOffering
 
 ADMIN = ROOT | Kind.RESOURCE_ADMIN
 FORCED = Bool(default=False, help_text="cut the power; machines of the system are never asked first")
+ROUTER = ("vm", "vm.router.network")
 SYSTEM_KINDS = {"secondarystoragevm": "SecondaryStorageVm", "consoleproxy": "ConsoleProxy"}
 
 
@@ -51,7 +53,7 @@ class Reboot(AsyncCommand):
 
     def run(self, vm: VirtualMachine, **values: Any) -> Any:
         check_state(vm, "Running")
-        return machines.reboot(vm)
+        return begin(REBOOT, Power(vm_id=vm.pk))
 
 
 class Destroy(AsyncCommand):
@@ -61,14 +63,14 @@ class Destroy(AsyncCommand):
         return begin(DESTROY, Power(vm_id=vm.pk))
 
 
-@command("startRouter", roles=DOMAIN, event="ROUTER.START", response=RouterResponse, locks=("vm",))
+@command("startRouter", roles=DOMAIN, event="ROUTER.START", response=RouterResponse, locks=ROUTER)
 class StartRouter(Start):
     """Starts a router, and gives it the document of its network."""
 
     id = router_ref()
 
 
-@command("stopRouter", roles=DOMAIN, event="ROUTER.STOP", response=RouterResponse, locks=("vm",))
+@command("stopRouter", roles=DOMAIN, event="ROUTER.STOP", response=RouterResponse, locks=ROUTER)
 class StopRouter(Stop):
     """Stops a router; its network is without services until it is started."""
 
@@ -76,7 +78,7 @@ class StopRouter(Stop):
     forced = FORCED
 
 
-@command("rebootRouter", roles=DOMAIN, event="ROUTER.REBOOT", response=RouterResponse, locks=("vm",))
+@command("rebootRouter", roles=DOMAIN, event="ROUTER.REBOOT", response=RouterResponse, locks=ROUTER)
 class RebootRouter(Reboot):
     """Reboots a router."""
 
@@ -84,11 +86,34 @@ class RebootRouter(Reboot):
     forced = FORCED
 
 
-@command("destroyRouter", roles=DOMAIN, event="ROUTER.DESTROY", response=RouterResponse, locks=("vm",))
+@command("destroyRouter", roles=DOMAIN, event="ROUTER.DESTROY", response=RouterResponse, locks=ROUTER)
 class DestroyRouter(Destroy):
     """Destroys a router; restartNetwork or the next machine makes another."""
 
     id = router_ref()
+
+
+def offering_ref() -> Ref:
+    return Ref(
+        "offerings.ServiceOffering", Access.USE, source="offering", required=True, help_text="another system offering"
+    )
+
+
+@command("changeServiceForRouter", roles=DOMAIN, event="ROUTER.UPGRADE", response=RouterResponse)
+class ChangeServiceForRouter(Command):
+    """Gives a stopped router another size."""
+
+    id = router_ref()
+    serviceofferingid = offering_ref()
+
+    def run(self, vm: VirtualMachine, offering: ServiceOffering) -> VirtualMachine:
+        return machines.resize(vm=vm, offering=offering)
+
+
+def built_as(rows: Any, given: dict[str, Any]) -> Any:
+    """All machines of the system are built alike: a filter by that finds all or none."""
+    wanted = {"version": VERSION, "arch": ARCH}
+    return rows.none() if any(given.get(name, value) != value for name, value in wanted.items()) else rows
 
 
 @command("listRouters", roles=DOMAIN, response=RouterResponse)
@@ -107,10 +132,12 @@ class ListRouters(OwnedListCommand):
         "clusterid": RefFilter("infrastructure.Cluster", "host__cluster", allowed=ADMIN),
         "networkid": RefFilter("network.Network", "router__network"),
         "forvpc": Bool(help_text="routers of VPCs, or others"),
+        "version": Str(help_text="those with this version of their programs"),
+        "arch": Str(help_text="those of this architecture"),
     }
 
     def narrow(self, rows: Any, given: dict[str, Any]) -> Any:
-        return rows.none() if given.get("forvpc") else rows
+        return rows.none() if given.get("forvpc") else built_as(rows, given)
 
 
 @command("startSystemVm", roles=ROOT, event="SSVM.START", response=SystemMachineResponse, locks=("vm",))
@@ -143,6 +170,17 @@ class DestroySystemVm(Destroy):
     id = system_ref()
 
 
+@command("changeServiceForSystemVm", roles=ROOT, event=NO_EVENT, response=SystemMachineResponse)
+class ChangeServiceForSystemVm(Command):
+    """Gives a stopped system machine another size."""
+
+    id = system_ref()
+    serviceofferingid = offering_ref()
+
+    def run(self, vm: VirtualMachine, offering: ServiceOffering) -> VirtualMachine:
+        return machines.resize(vm=vm, offering=offering)
+
+
 @command("listSystemVms", roles=ADMIN, response=SystemMachineResponse)
 class ListSystemVms(ListCommand):
     """Lists system machines."""
@@ -156,9 +194,10 @@ class ListSystemVms(ListCommand):
         "podid": RefFilter("infrastructure.Pod", "pod"),
         "hostid": RefFilter("infrastructure.Host", "host"),
         "systemvmtype": Str(help_text="secondarystoragevm or consoleproxy"),
+        "arch": Str(help_text="those of this architecture"),
     }
 
     def narrow(self, rows: Any, given: dict[str, Any]) -> Any:
         if "systemvmtype" in given:
             rows = rows.filter(kind=SYSTEM_KINDS.get(given["systemvmtype"].lower(), ""))
-        return rows
+        return built_as(rows, given)

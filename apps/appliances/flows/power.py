@@ -1,15 +1,16 @@
-"""What operators do with machines of the system: start, stop, destroy. One step each, that ensures."""
+"""What is done with the power of machines of the system, for operators and by schedules: each step ensures.
 
+They hold the lock of the machine and, of a router, that of its network: nobody implements it at the same time.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from apps.appliances.models import Router
-from apps.appliances.services import machines, system
-from apps.appliances.services.routers import VirtualRouters
+from apps.appliances.services import machines, places, routers, system
+from apps.core.errors import ResourceInUse
 from apps.jobs.flows import Flow, Step
 from apps.machines.models import VirtualMachine
-from apps.network.services import networks
-
-K = VirtualMachine.Kind
+from apps.network.services import devices
 
 
 @dataclass
@@ -21,33 +22,72 @@ def machine(ctx: Power) -> VirtualMachine:
     return machines.read(ctx.vm_id)
 
 
+def keys(ctx: Power) -> Iterable[str]:
+    vm = machine(ctx)
+    router = routers.of_machine(vm)
+    return [vm.lock_key, *([router.network.lock_key] if router and router.network else [])]
+
+
 def up(ctx: Power) -> None:
     vm = machine(ctx)
-    router = Router.objects.filter(vm=vm).exclude(network=None).select_related("network__offering").first()
-    if router and router.network:
-        VirtualRouters().ensure(router.network)
-        networks.ensure_applied(router.network.pk)
-    else:
-        machines.bring_up(vm)
+    router = routers.of_machine(vm)
+    if router is None:
+        system.bring_up(vm)
+    elif router.network:
+        routers.ensure_running(router)
 
 
 def down(ctx: Power) -> None:
-    machines.take_down(machine(ctx))
+    vm = machine(ctx)
+    router = routers.of_machine(vm)
+    if router is None:
+        machines.take_down(vm)
+    else:
+        routers.take_down(router)
+
+
+def tell(ctx: Power) -> None:
+    """A router that has just come up gets the document of its network."""
+    router = routers.of_machine(machine(ctx))
+    if router and router.network:
+        devices.catch_up(router.network.pk)
 
 
 def gone(ctx: Power) -> None:
     vm = machine(ctx)
-    router = Router.objects.filter(vm=vm).exclude(network=None).select_related("network__offering").first()
-    if router and router.network:
-        VirtualRouters().remove(router.network)
-    elif not vm.removed:
-        system.remove(vm)
+    router = routers.of_machine(vm)
+    if vm.removed:
+        return
+    if router is None:
+        system.retire(vm)
+    else:
+        routers.retire(router)
+
+
+def again(ctx: Power) -> None:
+    """Not idempotent, and safe to repeat."""
+    vm = machine(ctx)
+    router = routers.of_machine(vm)
+    if router is None:
+        machines.reboot(vm)
+    else:
+        routers.reboot(router)
+
+
+def can_move(ctx: Power) -> None:
+    """Nothing is taken down that has no other place."""
+    vm = machine(ctx)
+    if vm.host and not places.has_room_elsewhere(vm):
+        raise ResourceInUse(f"no other host has room for {vm.instance_name}")
 
 
 def nothing(ctx: Power) -> None:
-    """The step did it all."""
+    """The steps did it all."""
 
 
-START = Flow("appliances.start", Power, (Step(up, undo=down, tries=6),), nothing, nothing, result=machine)
-STOP = Flow("appliances.stop", Power, (Step(down, tries=6),), nothing, nothing, result=machine)
-DESTROY = Flow("appliances.destroy", Power, (Step(gone, tries=6),), nothing, nothing, result=machine)
+UP = (Step(up, undo=down, tries=6), Step(tell, tries=6))
+START = Flow("appliances.start", Power, UP, nothing, nothing, result=machine, locks=keys)
+STOP = Flow("appliances.stop", Power, (Step(down, tries=6),), nothing, nothing, result=machine, locks=keys)
+REBOOT = Flow("appliances.reboot", Power, (Step(again), Step(tell, tries=6)), nothing, nothing, result=machine)
+DESTROY = Flow("appliances.destroy", Power, (Step(gone, tries=6),), nothing, nothing, result=machine, locks=keys)
+MOVE = Flow("appliances.move", Power, (Step(can_move), Step(down, tries=6), *UP), nothing, nothing, locks=keys)

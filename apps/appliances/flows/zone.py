@@ -1,34 +1,58 @@
-"""The system machines of a zone come with its being enabled and go with its being disabled."""
+"""The system machines of a zone come with its being enabled, and others come for those that are destroyed.
 
-from dataclasses import dataclass
+They stay while a zone is disabled, as it has them: an operator who takes a zone apart destroys them.
+"""
 
-from apps.appliances.models import SystemMachine
+from dataclasses import dataclass, field
+
+from django.db.models import Count, Q
+
+from apps.appliances.flows.power import DESTROY, MOVE, START, Power
+from apps.appliances.models import Router, SystemMachine
 from apps.appliances.services import system
-from apps.infrastructure.models import Allocation, Zone
-from apps.jobs.flows import Flow, Step, begin
+from apps.infrastructure.models import Allocation, Host, Zone
+from apps.jobs.flows import Flow, Step, begin, join
 from apps.jobs.models import FlowRun
 from apps.jobs.schedule import scheduled
+from apps.machines.models import VirtualMachine
+
+S = VirtualMachine.State
+BATCH = 100
 
 
 @dataclass
 class OfZone:
     zone_id: int
+    children: dict[str, int] = field(default_factory=dict)
 
 
-def match(ctx: OfZone) -> None:
-    zone = Zone.including_removed.get(pk=ctx.zone_id)
-    if zone.removed is None and zone.allocation_state == Allocation.ENABLED:
-        system.ensure(zone)
-        return
-    for vm in system.of_zone(zone):
-        system.remove(vm)
+def zone_of(ctx: OfZone) -> Zone:
+    return Zone.including_removed.get(pk=ctx.zone_id)
+
+
+def is_enabled(zone: Zone) -> bool:
+    return zone.removed is None and zone.allocation_state == Allocation.ENABLED
+
+
+def make(ctx: OfZone) -> None:
+    zone = zone_of(ctx)
+    if is_enabled(zone):
+        system.make_missing(zone)
+
+
+def start(ctx: OfZone) -> None:
+    zone = zone_of(ctx)
+    for vm in system.of_zone(zone) if is_enabled(zone) else ():
+        key = f"appliances.start:{vm.pk}"
+        if key in ctx.children or system.is_unstarted(vm):
+            join(ctx.children, START, Power(vm.pk), key=key)
 
 
 def nothing(ctx: OfZone) -> None:
     """The schedule looks again."""
 
 
-FLOW = Flow("appliances.zone", OfZone, (Step(match, tries=2),), nothing, nothing)
+FLOW = Flow("appliances.zone", OfZone, (Step(make), Step(start)), nothing, nothing)
 
 
 def look_at(zone: Zone) -> None:
@@ -39,12 +63,27 @@ def look_at(zone: Zone) -> None:
 
 @scheduled("appliances.zones", every=10)
 def look_at_all() -> None:
-    """Zones that lack a machine, or have one that they should not have."""
-    living = SystemMachine.all_tenants.filter(SystemMachine.named).exclude(state="Starting")
-    have: dict[int, int] = {}
-    for zone in living.values_list("zone", flat=True):
-        have[zone] = have.get(zone, 0) + 1
-    for zone in Zone.including_removed.filter(removed=None):
-        wanted = len(system.KINDS) if zone.allocation_state == Allocation.ENABLED else 0
-        if have.get(zone.pk, 0) != wanted:
+    """Enabled zones that lack a machine, or have one that has not come up yet."""
+    rows = SystemMachine.all_tenants.filter(SystemMachine.named)
+    settled = rows.exclude(state=S.STARTING).exclude(state=S.STOPPED, last_host=None)
+    have = dict(settled.values_list("zone").annotate(n=Count("pk")))
+    for zone in Zone.all_tenants.filter(allocation_state=Allocation.ENABLED).exclude(clusters=None).distinct():
+        if have.get(zone.pk, 0) < len(system.KINDS):
             look_at(zone)
+
+
+@scheduled("appliances.abandoned", every=30)
+def retire_abandoned() -> None:
+    """Routers whose network went although their host did not answer."""
+    left = Router.objects.filter(Q(network=None), vm__removed=None).order_by("?")
+    for key in left.values_list("vm", flat=True)[:BATCH]:
+        name = f"appliances.destroy:{key}"
+        if not FlowRun.objects.filter(key=name).exists():
+            begin(DESTROY, Power(key), key=name, child=True)
+
+
+def evacuate(host: Host, children: dict[str, int]) -> None:
+    """Answers ``infrastructure.evacuate``: machines of the system come up elsewhere."""
+    there = VirtualMachine.all_tenants.filter(host=host).exclude(kind=VirtualMachine.Kind.USER).order_by("pk")
+    for key in there.values_list("pk", flat=True):
+        join(children, MOVE, Power(key), key=f"appliances.move:{key}")

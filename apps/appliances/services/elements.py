@@ -25,3 +25,9 @@ def configure(*, element: Element, enabled: bool) -> Element:
     element.enabled = enabled
     element.save(update_fields=["enabled"])
     return element
+
+
+def lacking(provider: ServiceProvider) -> str:
+    """Answers ``infrastructure.provider_lacks``: a provider with an element serves when that is switched on."""
+    off = Element.all_tenants.filter(provider=provider, enabled=False)
+    return "its element is not enabled" if off.exists() else ""

@@ -1,11 +1,19 @@
 """Machines of the system: made, brought up, taken down and removed. What is here *ensures* and is called from steps of
-flows: it may run twice, and it may have been killed half-way the time before.
+flows that hold the lock of the machine or of its network: it may have been killed half-way the time before.
 """
 
 import secrets
+from collections.abc import Callable
 from typing import Any
+from uuid import uuid5
 
-from apps.core.errors import ResourceInUse, ResourceUnavailable
+from apps.core.errors import (
+    InsufficientAddresses,
+    InsufficientCapacity,
+    InvalidParameter,
+    ResourceInUse,
+    ResourceUnavailable,
+)
 from apps.core.ownership import admit, release
 from apps.core.retry import atomically
 from apps.hypervisors.base import MachineSpec, NicSpec
@@ -13,7 +21,7 @@ from apps.hypervisors.errors import Busy, Refused
 from apps.images.models import Template
 from apps.infrastructure.drivers import DEADLINE, driver_for
 from apps.infrastructure.models import Cluster, Host, Zone
-from apps.machines.models import VirtualMachine
+from apps.machines.models import Reservation, VirtualMachine
 from apps.machines.services import placement
 from apps.machines.states import VM
 from apps.offerings.models import ServiceOffering
@@ -21,6 +29,8 @@ from apps.offerings.models import ServiceOffering
 S = VirtualMachine.State
 LETTERS = {"DomainRouter": "r", "SecondaryStorageVm": "s", "ConsoleProxy": "v"}
 OFFERINGS = {"DomainRouter": "domainrouter", "SecondaryStorageVm": "secondarystoragevm", "ConsoleProxy": "consoleproxy"}
+HOSTS = 3  # that are asked in one step: their deadlines together stay below the lease
+Prepare = Callable[[VirtualMachine, Host], tuple[NicSpec, ...]]
 
 
 def hypervisor_of(zone: Zone) -> str:
@@ -47,35 +57,85 @@ def make(*, kind: str, owner: Any, zone: Zone, offering: ServiceOffering | None 
         offering=size,
         template=template,
         hypervisor=hypervisor,
-        cpus=size.cpus or 1,
-        speed_mhz=size.speed_mhz or 500,
-        memory_mib=size.memory_mib or 256,
+        **size_of(size),
     )
     vm.name = vm.instance_name = f"{LETTERS[kind]}-{vm.pk}-VM"
     vm.save(update_fields=["name", "instance_name"])
     return vm
 
 
+def size_of(offering: ServiceOffering) -> dict[str, int]:
+    return {
+        "cpus": offering.cpus or 1,
+        "speed_mhz": offering.speed_mhz or 500,
+        "memory_mib": offering.memory_mib or 256,
+    }
+
+
+@atomically
+def resize(*, vm: VirtualMachine, offering: ServiceOffering) -> VirtualMachine:
+    """Another system offering of the same type, for a machine that is down: it holds no place now."""
+    if not offering.is_system or offering.system_vm_type != OFFERINGS[vm.kind]:
+        raise InvalidParameter(f"serviceofferingid: {offering.name} is no system offering for {OFFERINGS[vm.kind]}")
+    changes: dict[str, Any] = {"offering": offering, **size_of(offering)}
+    rows = VirtualMachine.all_tenants.filter(pk=vm.pk, state=S.STOPPED)
+    if not rows.kernel_update(**changes):
+        raise InvalidParameter(f"id: {vm.instance_name} is {vm.state}, it must be Stopped")
+    for name, value in changes.items():
+        setattr(vm, name, value)
+    return vm
+
+
 def read(key: int) -> VirtualMachine:
-    rows = VirtualMachine.including_removed.select_related("host", "zone", "owner__domain", "offering")
+    rows = VirtualMachine.including_removed.select_related("host", "last_host", "zone", "owner__domain", "offering")
     return rows.get(pk=key)
 
 
-def bring_up(vm: VirtualMachine, nics: tuple[NicSpec, ...] = ()) -> VirtualMachine:
-    """It runs: on the host where it has a place, or on the best one there is now."""
+def card(vm: VirtualMachine, number: int) -> str:
+    """Cards of machines of the system have no rows; their ids follow from the machine's."""
+    return str(uuid5(vm.uuid, str(number)))
+
+
+def bring_up(vm: VirtualMachine, prepare: Prepare) -> VirtualMachine:
+    """It runs: where it has a place, or on the best host that takes it. ``prepare`` gives its cards there."""
     vm = read(vm.pk)
+    if vm.state == S.STOPPING:
+        vm = take_down(vm)
     if vm.state == S.RUNNING:
         return vm
+    if vm.removed or vm.state not in (S.STOPPED, S.STARTING):
+        raise ResourceUnavailable(f"{vm.instance_name} is being destroyed")
     _fire(vm, "StartRequested", S.STOPPED)
-    host = placement.reserve(vm)
-    spec = MachineSpec(str(vm.uuid), vm.cpus, vm.memory_mib, name=vm.instance_name, speed_mhz=vm.speed_mhz, nics=nics)
-    try:
-        driver_for(host).power.start(spec, within=DEADLINE)
-    except Refused as error:
-        placement.unreserve(vm)  # the next try finds another place, or this one again
-        raise Busy(f"host {host.name} refused {vm.instance_name}") from error
+    host = _start(vm, prepare)
     _fire(vm, "OperationSucceeded", S.STARTING, host=host, last_host=host, pod=host.pod)
     return vm
+
+
+def _start(vm: VirtualMachine, prepare: Prepare) -> Host:
+    refusing: list[int] = []
+    while len(refusing) < HOSTS:
+        host = _reserve(vm, refusing)
+        try:
+            driver_for(host).power.start(spec(vm, prepare(vm, host)), within=DEADLINE)
+        except (Refused, InsufficientAddresses):
+            placement.unreserve(vm)
+            refusing.append(host.pk)
+        else:
+            return host
+    raise ResourceUnavailable(f"{len(refusing)} hosts refused {vm.instance_name}")
+
+
+def _reserve(vm: VirtualMachine, refusing: list[int]) -> Host:
+    try:
+        return placement.reserve(vm, avoid=refusing)
+    except InsufficientCapacity as error:
+        if not refusing:
+            raise
+        raise ResourceUnavailable(f"no host takes {vm.instance_name}, {len(refusing)} refused it") from error
+
+
+def spec(vm: VirtualMachine, nics: tuple[NicSpec, ...]) -> MachineSpec:
+    return MachineSpec(str(vm.uuid), vm.cpus, vm.memory_mib, name=vm.instance_name, speed_mhz=vm.speed_mhz, nics=nics)
 
 
 def _fire(vm: VirtualMachine, event: str, source: str, **values: Any) -> None:
@@ -101,7 +161,7 @@ def take_down(vm: VirtualMachine) -> VirtualMachine:
 
 
 def _place(vm: VirtualMachine) -> Host | None:
-    held = placement.Reservation.objects.filter(vm=vm).select_related("host").first()
+    held = Reservation.objects.filter(vm=vm).select_related("host").first()
     return held.host if held else None
 
 
@@ -109,6 +169,12 @@ def _place(vm: VirtualMachine) -> Host | None:
 def _stopped(vm: VirtualMachine) -> None:
     VM.fire(vm, "OperationFailed" if vm.state == S.STARTING else "OperationSucceeded")
     placement.unreserve(vm)
+
+
+def host_of(vm: VirtualMachine) -> Host | None:
+    """Where it runs or ran last: something of it may be there still."""
+    host = vm.host or vm.last_host
+    return host if host and host.removed is None else None
 
 
 @atomically
@@ -123,12 +189,7 @@ def remove(vm: VirtualMachine) -> None:
     release(vm)
 
 
-def reboot(vm: VirtualMachine) -> VirtualMachine:
-    vm = read(vm.pk)
+def reboot(vm: VirtualMachine) -> None:
     if vm.state != S.RUNNING or vm.host is None:
-        raise ResourceInUse(f"{vm.instance_name} is {vm.state}: only a running machine is rebooted")
-    try:
-        driver_for(vm.host).power.reboot(str(vm.uuid), within=DEADLINE)
-    except Refused as error:
-        raise ResourceUnavailable(f"{vm.instance_name} cannot be rebooted") from error
-    return vm
+        raise ResourceUnavailable(f"{vm.instance_name} is {vm.state}: only a running machine is rebooted")
+    driver_for(vm.host).power.reboot(str(vm.uuid), within=DEADLINE)

@@ -1,12 +1,11 @@
-"""What keeps infrastructure from going, and how hosts are emptied of machines of the system."""
+"""What keeps infrastructure from going."""
 
 from typing import Any
 
-from apps.appliances.services import machines
+from django.db.models import F
+
 from apps.infrastructure.models import Host, Zone
 from apps.machines.models import VirtualMachine
-
-K = VirtualMachine.Kind
 
 
 def in_use(row: Any) -> str:
@@ -17,10 +16,18 @@ def in_use(row: Any) -> str:
     return ""
 
 
-def evacuate(host: Host) -> bool:
-    """Machines of the system are taken down; they come up elsewhere when they are needed or looked after next."""
-    for vm in VirtualMachine.all_tenants.filter(host=host).exclude(kind=K.USER):
-        machines.take_down(vm)
-        if vm.kind == K.ROUTER:
-            machines.bring_up(vm)
-    return not VirtualMachine.all_tenants.filter(host=host).exists()
+def stays(host: Host) -> str:
+    """Machines of users: nothing moves a running one yet."""
+    users = VirtualMachine.all_tenants.filter(host=host, kind=VirtualMachine.Kind.USER)
+    return "instances of users" if users.exists() else ""
+
+
+def has_room_elsewhere(vm: VirtualMachine) -> bool:
+    """Before a machine is taken down to be moved: placement decides when it comes up again."""
+    hosts = Host.all_tenants.filter(zone=vm.zone_id, hypervisor=vm.hypervisor, status="Up", resource_state="Enabled")
+    room = hosts.filter(
+        memory_mib_used__lte=F("memory_mib_capacity") - vm.memory_mib,
+        cpu_mhz_used__lte=F("cpu_mhz_capacity") - vm.cpus * vm.speed_mhz,
+        guests__lt=F("max_guests"),
+    )
+    return room.exclude(pk=vm.host_id).exists()

@@ -1,9 +1,12 @@
-"""The virtual router of a network: the provider ``VirtualRouter``."""
+"""The virtual router of a network: the provider ``VirtualRouter``. Whoever makes it, moves it or takes it down holds
+the lock of the network; what gives it a document holds none.
+"""
 
+from collections.abc import Iterable
 from typing import Any
-from uuid import uuid5
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
+from django.db.models import F
 
 from apps.appliances.models import Router
 from apps.appliances.services import machines
@@ -16,6 +19,7 @@ from apps.network.models import Network, PublicAddress
 from apps.network.services import addressing
 
 K, S = VirtualMachine.Kind, VirtualMachine.State
+BATCH = 1_000
 
 
 class VirtualRouters:
@@ -25,37 +29,68 @@ class VirtualRouters:
         return ("VirtualRouter",)
 
     def ensure(self, network: Network) -> None:
-        router = _row(network) or _make(network)
-        if router.vm.state != S.RUNNING:
-            machines.bring_up(router.vm, _nics(router, network))
-            Router.objects.filter(pk=router.pk).update(applied=0)  # a fresh one knows nothing yet
+        ensure_running(_row(network) or _make(network))
 
     def apply(self, network: Network, document: dict[str, Any]) -> None:
-        self.ensure(network)
         router = _row(network)
         if router is None or router.vm.host is None:
             raise Busy(f"the router of network {network.name} is being made")
-        holds = driver_for(router.vm.host).networks.apply(document, within=DEADLINE)
+        host = router.vm.host
+        holds = driver_for(host).networks.apply(document, within=DEADLINE)
+        known = Router.objects.filter(pk=router.pk, network=network, vm__state=S.RUNNING, vm__host=host)
+        if not known.exists():  # taken down meanwhile: nothing may stay behind on that host
+            driver_for(host).networks.remove(router.network_uuid, within=DEADLINE)
+            raise Busy(f"the router of network {network.name} was taken down at this moment")
         Router.objects.filter(pk=router.pk, applied__lt=holds).update(applied=holds)
 
-    def applied(self, network: Network) -> int:
+    def applied(self, network: Network) -> int | None:
         rows = Router.objects.filter(network=network, vm__state=S.RUNNING)
-        return rows.values_list("applied", flat=True).first() or 0
+        return rows.values_list("applied", flat=True).first()
+
+    def lagging(self) -> Iterable[int]:
+        behind = Router.objects.filter(vm__state=S.RUNNING, applied__lt=F("network__generation"))
+        return list(behind.order_by("?").values_list("network", flat=True)[:BATCH])
 
     def remove(self, network: Network) -> None:
         """Down, its document gone from the host, its row gone."""
-        router = _row(network)
-        if router is None:
-            return
-        host = router.vm.host
-        vm = machines.take_down(router.vm)
-        if host:
-            driver_for(host).networks.remove(str(network.uuid), within=DEADLINE)
-        _gone(router, vm)
+        if router := _row(network):
+            retire(router)
+
+    def abandon(self, network: Network) -> None:
+        """The row stays, of no network: a schedule retires it when its host answers."""
+        Router.objects.filter(network=network).update(network=None)
+
+
+def ensure_running(router: Router) -> None:
+    """What starts knows nothing yet, whatever the one before it knew."""
+    if router.vm.state != S.RUNNING:
+        Router.objects.filter(pk=router.pk).update(applied=0)
+        machines.bring_up(router.vm, lambda vm, host: cards(router))
+
+
+def take_down(router: Router) -> VirtualMachine:
+    """It does not run, and its host has nothing of its network."""
+    vm = machines.take_down(router.vm)
+    if host := machines.host_of(machines.read(vm.pk)):
+        driver_for(host).networks.remove(router.network_uuid, within=DEADLINE)
+    return vm
+
+
+def retire(router: Router) -> None:
+    _gone(router, take_down(router))
+
+
+def reboot(router: Router) -> None:
+    Router.objects.filter(pk=router.pk).update(applied=0)
+    machines.reboot(machines.read(router.vm_id))
+
+
+def of_machine(vm: VirtualMachine) -> Router | None:
+    return Router.objects.select_related("vm__host", "network__offering", "address__range").filter(vm=vm).first()
 
 
 def _row(network: Network) -> Router | None:
-    return Router.objects.select_related("vm__host").filter(network=network).first()
+    return Router.objects.select_related("vm__host", "network", "address__range").filter(network=network).first()
 
 
 def _make(network: Network) -> Router:
@@ -70,31 +105,47 @@ def _made(network: Network) -> Router:
     vm = machines.make(
         kind=K.ROUTER, owner=network.owner, zone=network.zone, offering=network.offering.service_offering
     )
-    with transaction.atomic():
-        return Router.objects.create(
-            vm=vm,
-            network=network,
-            guest_ip=network.gateway,
-            guest_mac=addressing.new_mac(),
-            public_mac=addressing.new_mac(),
-            link_local_ip=f"169.254.{vm.pk // 250 % 254}.{vm.pk % 250 + 2}",
-        )
+    held = None if _is_gateway(network) else addressing.take(network, by=vm.lock_key)
+    return Router.objects.create(
+        vm=vm,
+        network=network,
+        network_uuid=str(network.uuid),
+        address=held.row if held else None,
+        guest_ip=held.ip if held else network.gateway,
+        guest_mac=held.mac if held else addressing.new_mac(),
+        public_mac=addressing.new_mac(),
+        link_local_ip=link_local(vm),
+    )
 
 
-def _nics(router: Router, network: Network) -> tuple[NicSpec, ...]:
-    public = PublicAddress.all_tenants.filter(network=network, is_source_nat=True).first()
-    cards = [NicSpec(_card(router, 0), router.guest_mac, str(network.uuid), network.vlan, router.guest_ip or "", 0)]
-    if public:
-        cards.append(NicSpec(_card(router, 1), router.public_mac, "public", "", public.ip, 1))
-    return tuple(cards)
+def _is_gateway(network: Network) -> bool:
+    """Of an isolated network with a way out; else it is one of the machines there."""
+    return network.guest_type == "Isolated" and bool({"Gateway", "SourceNat"} & network.offering.services.keys())
 
 
-def _card(router: Router, number: int) -> str:
-    """Cards of routers have no rows; their ids follow from the machine's."""
-    return str(uuid5(router.vm.uuid, str(number)))
+def link_local(vm: VirtualMachine) -> str:
+    return f"169.254.{vm.pk // 250 % 254}.{vm.pk % 250 + 2}"
+
+
+def cards(router: Router) -> tuple[NicSpec, ...]:
+    network = router.network
+    if network is None:
+        return ()
+    segment = f"vlan:{network.vlan}" if network.vlan else ""
+    guest = NicSpec(machines.card(router.vm, 0), router.guest_mac, str(network.uuid), segment, router.guest_ip or "", 0)
+    held = PublicAddress.all_tenants.filter(network=network, is_source_nat=True).select_related("address__range")
+    return (guest, *(_public_card(router, row) for row in held[:1]))
+
+
+def _public_card(router: Router, row: PublicAddress) -> NicSpec:
+    vlan = row.address.range.vlan if row.address else "untagged"
+    segment = "" if vlan == "untagged" else f"vlan:{vlan.removeprefix('vlan://')}"
+    return NicSpec(machines.card(router.vm, 1), router.public_mac, "public", segment, row.ip, 1)
 
 
 @atomically
 def _gone(router: Router, vm: VirtualMachine) -> None:
-    Router.objects.filter(pk=router.pk).update(network=None)
+    Router.objects.filter(pk=router.pk).update(network=None, address=None)
+    if router.address:
+        addressing.give_back(router.address)
     machines.remove(vm)

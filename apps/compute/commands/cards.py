@@ -51,6 +51,17 @@ class UpdateDefaultNicForVirtualMachine(AsyncCommand):
         return cards.make_default(vm=vm, nic=nic)
 
 
+@command("updateVmNicIp", roles=USER, event="NET.IPASSIGN", response=InstanceResponse, locks=("nic.vm",))
+class UpdateVmNicIp(AsyncCommand):
+    """Gives a network card of a stopped instance another address."""
+
+    nicid = card()
+    ipaddress = Str(source="ip", help_text="the new address; a free one if absent")
+
+    def run(self, nic: Nic, ip: str | None = None) -> VirtualMachine:
+        return cards.change_address(nic=nic, ip=ip)
+
+
 @command("attachIso", roles=USER, event="ISO.ATTACH", response=InstanceResponse, locks=("vm",))
 class AttachIso(AsyncCommand):
     """Puts an ISO into the drive of an instance."""
@@ -68,7 +79,8 @@ class DetachIso(AsyncCommand):
     """Takes the ISO out of the drive of an instance."""
 
     virtualmachineid = machine()
+    id = Ref("images.Template", Access.LIST, source="iso", help_text="only if this one is in the drive")
     forced = Bool(default=False, source="is_forced", help_text="no effect: the drive gives an image back at once")
 
-    def run(self, vm: VirtualMachine, is_forced: bool) -> Any:
-        return images.detach(vm=vm)
+    def run(self, vm: VirtualMachine, is_forced: bool, iso: Template | None = None) -> Any:
+        return images.detach(vm=vm, iso=iso)

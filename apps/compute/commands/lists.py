@@ -11,7 +11,7 @@ from apps.core.models import Detail
 from apps.core.refs import RefFilter
 from apps.core.settings import Setting
 from apps.core.wire import Bool, Str
-from apps.machines.models import Nic, VirtualMachine
+from apps.machines.models import Attachment, Nic, VirtualMachine
 
 S = VirtualMachine.State
 SHOWN = Setting(
@@ -57,6 +57,7 @@ class ListVirtualMachines(OwnedListCommand):
         "serviceofferingid": RefFilter("offerings.ServiceOffering", "offering"),
         "templateid": RefFilter("images.Template", "template"),
         "isoid": RefFilter("images.Template", "iso"),
+        "securitygroupid": RefFilter("firewall.SecurityGroup", "security_groups__group"),
         "groupid": RefFilter("compute.InstanceGroup", "group_member__group"),
         "userid": RefFilter("accounts.User", "creator"),
     }
@@ -85,18 +86,24 @@ class ListVirtualMachines(OwnedListCommand):
         if "affinitygroupid" in given:
             rows = rows.filter(affinities__group=given["affinitygroupid"])
         if "storageid" in given:
-            rows = rows.filter(attachments__volume__pool=given["storageid"]).distinct()
+            disks = Attachment.objects.filter(volume__pool=given["storageid"])
+            rows = rows.filter(pk__in=disks.values("vm"))
         if "forvirtualnetwork" in given:
             isolated = Q(network__guest_type="Isolated")
             kind = isolated if given["forvirtualnetwork"] else ~isolated
             rows = rows.filter(pk__in=cards.filter(kind, is_default=True))
         if "keypair" in given:
             rows = rows.filter(pk__in=with_key(given["keypair"]))
-        return rows if self.caller.is_root else self._shown(rows)
+        return self._shown(rows)
 
     def _shown(self, rows: QuerySet) -> QuerySet:
+        """Root sees all, an administrator of a domain all but what is hidden, a user what is there."""
+        if self.caller.is_root:
+            return rows
         shown = rows.filter(is_displayed=True)
-        return shown if SHOWN.value(self.caller.account) else shown.exclude(state__in=DESTROYED)
+        if self.caller.is_domain_admin or SHOWN.value(self.caller.account):
+            return shown
+        return shown.exclude(state__in=DESTROYED)
 
 
 def with_key(name: str) -> QuerySet:

@@ -2,12 +2,14 @@
 in the next round. What a step has made its undo takes back; of a deployment (``is_fresh``) finished disks too.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from apps.compute.services import networking, places
 from apps.core.retry import atomically
 from apps.hypervisors.base import MachineSpec
-from apps.hypervisors.errors import Refused
+from apps.hypervisors.errors import DriverError, Refused
 from apps.infrastructure.drivers import DEADLINE, driver_for
 from apps.infrastructure.models import Host
 from apps.jobs.flows import Flow, GoBack, Step, progress
@@ -15,7 +17,7 @@ from apps.machines.models import Attachment, VirtualMachine
 from apps.machines.services import nics, placement
 from apps.machines.states import VM
 from apps.storage.models import Volume
-from apps.storage.services import volumes
+from apps.storage.services import pools, volumes
 from apps.storage.states import VOLUME
 
 V = Volume.State
@@ -25,6 +27,7 @@ V = Volume.State
 class Start:
     vm_id: int
     is_fresh: bool = False
+    tells_password: bool = False
     host_id: int = 0
     wish: dict[str, int] = field(default_factory=dict)
     avoid: list[int] = field(default_factory=list)
@@ -61,7 +64,8 @@ def prepare(ctx: Start) -> None:
         if volume.state == V.ALLOCATED:
             progress(50, "Creating the disks")
             _request(volume, on)
-        volumes.disks(volume, on).create(volumes.spec(volume), within=DEADLINE)
+        with said_as("A disk of the instance could not be made."):
+            volumes.disks(volume, on).create(volumes.spec(volume), within=DEADLINE)
         VOLUME.fire(volume, "OperationSucceeded")
 
 
@@ -83,7 +87,17 @@ def unprepare(ctx: Start) -> None:
 @atomically
 def _uncreated(volume: Volume) -> None:
     VOLUME.fire(volume, "OperationFailed")
-    volumes.leave_pool(volume)
+    pools.leave_pool(volume)
+
+
+@contextmanager
+def said_as(sentence: str) -> Iterator[None]:
+    """What a tenant reads if this is where it ends: drivers speak of hosts and storage."""
+    try:
+        yield
+    except DriverError as error:
+        error.tenant = sentence  # type: ignore[attr-defined]
+        raise
 
 
 def _disks(ctx: Start, states: tuple[str, ...]) -> list[Volume]:
@@ -94,7 +108,8 @@ def _disks(ctx: Start, states: tuple[str, ...]) -> list[Volume]:
 def start(ctx: Start) -> None:
     progress(80, "Starting the instance")
     try:
-        driver_for(host(ctx)).power.start(spec(machine(ctx)), within=DEADLINE)
+        with said_as("The instance could not be started in time."):
+            driver_for(host(ctx)).power.start(spec(machine(ctx)), within=DEADLINE)
     except Refused as error:
         ctx.avoid.append(ctx.host_id)
         raise GoBack("place", "the host refused the instance") from error
@@ -121,8 +136,16 @@ def stop(ctx: Start) -> None:
 
 def running(ctx: Start) -> None:
     vm, on = machine(ctx), host(ctx)
-    VM.fire(vm, "OperationSucceeded", host=on, last_host=on, pod=on.pod)
+    told = {"password_told": True} if ctx.tells_password else {}
+    VM.fire(vm, "OperationSucceeded", host=on, last_host=on, pod=on.pod, **told)
     nics.reserve_all(vm)
+
+
+def started(ctx: Start) -> VirtualMachine:
+    """To answer with: this answer tells the password, if no other did."""
+    vm = machine(ctx)
+    vm.tells_password = ctx.tells_password
+    return vm
 
 
 def stopped(ctx: Start) -> None:
@@ -134,7 +157,7 @@ START = Flow(
     Start,
     on_success=running,
     on_failure=stopped,
-    result=machine,
+    result=started,
     steps=(
         Step(connect, queue="network"),
         Step(place, undo=unplace),

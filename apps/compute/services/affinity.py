@@ -3,28 +3,36 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.db import IntegrityError, transaction
+
 from apps.compute.models import AffinityGroup, AffinityMember
-from apps.core.errors import InvalidParameter, ResourceInUse
+from apps.core.errors import InvalidParameter
 from apps.core.ownership import admit, release
 from apps.core.retry import atomically
 from apps.machines.models import Reservation, VirtualMachine
+from apps.machines.services.holding import hold
 
 S = VirtualMachine.State
 
 
+@atomically
 def create(*, owner: Any, name: str, kind: str, description: str = "") -> AffinityGroup:
     if kind not in AffinityGroup.Kind.values:
         raise InvalidParameter(f"type: is one of {', '.join(AffinityGroup.Kind.values)}, not {kind}")
-    if AffinityGroup.all_tenants.filter(owner=owner, name=name).exists():
-        raise InvalidParameter(f"name: there is an affinity group {name} already")
-    return admit(AffinityGroup, owner, name=name, kind=kind, description=description or name)
+    if not name:
+        raise InvalidParameter("name: an affinity group has a name")
+    try:
+        with transaction.atomic():
+            return admit(AffinityGroup, owner, name=name, kind=kind, description=description or name)
+    except IntegrityError:
+        raise InvalidParameter(f"name: there is an affinity group {name} already") from None
 
 
 @atomically
 def delete(*, group: AffinityGroup) -> None:
-    if AffinityMember.objects.filter(group=group).exists():
-        raise ResourceInUse(f"id: affinity group {group.name} has instances; take them out first")
+    """Its machines stay where they are, and are free to go anywhere from now on."""
     release(group)
+    AffinityMember.objects.filter(group=group).delete()
 
 
 def named(owner: Any, name: str | None) -> AffinityGroup:
@@ -52,8 +60,12 @@ def chosen(owner: Any, groups: Sequence[AffinityGroup], names: Sequence[str]) ->
 
 
 def join(vm: VirtualMachine, groups: Sequence[AffinityGroup]) -> None:
-    if groups:
-        AffinityMember.objects.bulk_create([AffinityMember(vm=vm, group=group) for group in groups])
+    """The groups are held until the transaction ends: one that is deleted at this moment is not joined."""
+    keys = [group.pk for group in groups]
+    held = list(AffinityGroup.all_tenants.select_for_update().filter(pk__in=keys).order_by("pk"))
+    if len(held) != len(keys):
+        raise InvalidParameter("affinitygroupids: one of the groups was deleted at this moment")
+    AffinityMember.objects.bulk_create([AffinityMember(vm=vm, group=group) for group in held])
 
 
 @atomically
@@ -64,6 +76,7 @@ def replace(
         raise InvalidParameter("affinitygroupids: say the groups, or an empty list for none")
     if vm.state != S.STOPPED:
         raise InvalidParameter(f"id: instance {vm.uuid} is {vm.state}: stop it before changing its affinity groups")
+    hold(vm)
     wanted = chosen(vm.owner, groups or (), names or ())
     AffinityMember.objects.filter(vm=vm).delete()
     join(vm, wanted)

@@ -27,12 +27,16 @@ def words(setting: Setting[str]) -> set[str]:
     return {word.strip().lower() for word in setting.value().split(",") if word.strip()}
 
 
+def forbidden(by_root: bool) -> set[str]:
+    """Names, in lower case, that this caller neither sets nor removes."""
+    return {name.lower() for name in OURS} | (set() if by_root else words(DENIED) | words(READONLY))
+
+
 def checked(given: Mapping[str, str], by_root: bool) -> dict[str, str]:
     """Without the sizes, which are columns."""
     left = {name: value for name, value in given.items() if name.lower() not in SIZES}
-    forbidden = {name.lower() for name in OURS} | (set() if by_root else words(DENIED) | words(READONLY))
     for name in left:
-        if name.lower() in forbidden:
+        if name.lower() in forbidden(by_root):
             raise InvalidParameter(f"details: {name} is set by the system or its administrators")
         if not name or len(name) > 255:
             raise InvalidParameter("details: a name has from 1 to 255 characters")
@@ -45,9 +49,11 @@ def store(vm: VirtualMachine, values: Mapping[str, str], display: bool = True) -
         Detail.objects.bulk_create(rows)
 
 
-def replace(vm: VirtualMachine, values: Mapping[str, str]) -> None:
-    """Those a user may set; the system's stay."""
-    Detail.objects.filter(kind=KIND, row_id=vm.pk).exclude(name__in=OURS).delete()
+def replace(vm: VirtualMachine, values: Mapping[str, str], by_root: bool) -> None:
+    """Those that this caller may set; the others stay."""
+    kept = forbidden(by_root)
+    rows = Detail.objects.filter(kind=KIND, row_id=vm.pk).values_list("pk", "name")
+    Detail.objects.filter(pk__in=[key for key, name in rows if name.lower() not in kept]).delete()
     store(vm, values)
 
 

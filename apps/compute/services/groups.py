@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from django.db import IntegrityError, transaction
+
 from apps.compute.models import GroupMember, InstanceGroup
 from apps.core.errors import InvalidParameter
 from apps.core.ownership import admit, release
@@ -9,31 +11,36 @@ from apps.core.retry import atomically
 from apps.machines.models import VirtualMachine
 
 
+@atomically
 def create(*, owner: Any, name: str) -> InstanceGroup:
-    check_name(owner, name)
-    return admit(InstanceGroup, owner, name=name)
+    if not name:
+        raise InvalidParameter("name: an instance group has a name")
+    try:
+        with transaction.atomic():
+            return admit(InstanceGroup, owner, name=name)
+    except IntegrityError:
+        raise InvalidParameter(f"name: there is an instance group {name} already") from None
 
 
-def check_name(owner: Any, name: str, besides: int | None = None) -> None:
-    if InstanceGroup.all_tenants.filter(owner=owner, name=name).exclude(pk=besides).exists():
-        raise InvalidParameter(f"name: there is an instance group {name} already")
-
-
+@atomically
 def rename(*, group: InstanceGroup, name: str | None) -> InstanceGroup:
     if name == "":
-        raise InvalidParameter("name: a group has a name")
+        raise InvalidParameter("name: an instance group has a name")
     if name is not None:
-        check_name(group.owner, name, besides=group.pk)
         group.name = name
-        group.save(update_fields=["name"])
+        try:
+            with transaction.atomic():
+                group.save(update_fields=["name"])
+        except IntegrityError:
+            raise InvalidParameter(f"name: there is an instance group {name} already") from None
     return group
 
 
 @atomically
 def delete(*, group: InstanceGroup) -> None:
     """Its machines stay, in no group."""
-    GroupMember.objects.filter(group=group).delete()
     release(group)
+    GroupMember.objects.filter(group=group).delete()
 
 
 @atomically
@@ -41,5 +48,18 @@ def put(vm: VirtualMachine, name: str) -> None:
     """Into the owner's group of this name, which is made if there is none; "" takes the machine out of any."""
     GroupMember.objects.filter(vm=vm).delete()
     if name:
-        found = InstanceGroup.all_tenants.filter(owner=vm.owner_id, name=name).first()
-        GroupMember.objects.create(vm=vm, group=found or admit(InstanceGroup, vm.owner, name=name))
+        GroupMember.objects.create(vm=vm, group=_held(vm.owner, name) or _made(vm.owner, name))
+
+
+def _held(owner: Any, name: str) -> InstanceGroup | None:
+    """Until the transaction ends nobody deletes it."""
+    return InstanceGroup.all_tenants.select_for_update().filter(owner=owner, name=name).first()
+
+
+def _made(owner: Any, name: str) -> InstanceGroup:
+    try:
+        return create(owner=owner, name=name)
+    except InvalidParameter:
+        if found := _held(owner, name):  # somebody made it at this moment
+            return found
+        raise

@@ -8,14 +8,19 @@ from typing import Any
 
 from apps.core.errors import InvalidParameter, PermissionDenied
 from apps.infrastructure.models import Zone
+from apps.network.flows.implement import join_implemented
 from apps.network.models import Network
+from apps.network.services import networks, sharing
 
+MOST = 16  # network cards of a machine
 MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
 
 @dataclass(frozen=True)
 class NicOrder:
-    network: Network
+    """``network`` None is the default network of the owner, which is found, or made, when the machine is."""
+
+    network: Network | None
     ip: str | None = None
     mac: str | None = None
 
@@ -28,31 +33,41 @@ def order(
     ip: str | None,
     mac: str | None,
 ) -> list[NicOrder]:
-    """The first one is the default. ``ip`` and ``mac`` are those of the default card."""
+    """The first one is the default. ``ip`` and ``mac`` are those of the default card. Nothing named is nothing ordered:
+    what ``settled`` makes of it is for the transaction that makes the machine.
+    """
     if addresses and (networks or ip or mac):
         raise InvalidParameter("iptonetworklist cannot be given together with networkids, ipaddress or macaddress")
     chosen = list(addresses) or [NicOrder(network) for network in networks]
-    for nic in chosen:
-        check(nic.network, owner, zone)
-    chosen = chosen or [NicOrder(network) for network in default_networks(owner, zone)]
-    if len({nic.network.pk for nic in chosen}) != len(chosen):
+    for network in (nic.network for nic in chosen if nic.network):
+        check(network, owner, zone)
+    if len({nic.network for nic in chosen}) != len(chosen):
         raise InvalidParameter("networkids: a network is named twice")
-    if (ip or mac) and not chosen:
-        raise InvalidParameter("ipaddress: the instance is in no network")
+    if len(chosen) > MOST:
+        raise InvalidParameter(f"networkids: an instance has {MOST} network cards at most")
     if ip or mac:
-        chosen[0] = NicOrder(chosen[0].network, address(ip, "ipaddress"), mac_address(mac))
+        first = NicOrder(chosen[0].network if chosen else None, address(ip, "ipaddress"), mac_address(mac))
+        return [first, *chosen[1:]]
     return chosen
 
 
-def default_networks(owner: Any, zone: Zone) -> list[Network]:
-    from apps.network.services import networks
+def settled(orders: Sequence[NicOrder], owner: Any, zone: Zone) -> list[tuple[Network, NicOrder]]:
+    """Each card with its network: those that were named, or the default one of the owner."""
+    named = [(nic.network, nic) for nic in orders if nic.network]
+    if named:
+        return named
+    default = orders[0] if orders else NicOrder(None)
+    first, *others = default_networks(owner, zone)
+    return [(first, default), *((network, NicOrder(network)) for network in others)]
 
+
+def default_networks(owner: Any, zone: Zone) -> list[Network]:
     return list(networks.for_deployment(owner, zone))
 
 
 def check(network: Network, owner: Any, zone: Zone) -> None:
-    if network.acl_type == "Account" and network.owner_id != owner.pk and not network.is_public:
-        raise PermissionDenied(f"networkids: network {network.uuid} is of another account than the instance")
+    if not sharing.may_use(network, owner):
+        raise PermissionDenied(f"networkids: network {network.uuid} is not for the account of the instance")
     if network.zone_id != zone.pk:
         raise InvalidParameter(f"networkids: network {network.name} is in another zone")
     if network.traffic_type != "Guest":
@@ -80,6 +95,4 @@ def mac_address(text: str | None, parameter: str = "macaddress") -> str | None:
 def ensure_implemented(children: dict[str, int], vm_id: int) -> None:
     """For a step of a flow: be through when every network of the machine is up and knows the machine."""
     for network in Network.including_removed.filter(nics__vm=vm_id, nics__removed=None).order_by("pk"):
-        from apps.network.services import networks
-
-        networks.join_implemented(children, network)
+        join_implemented(children, network.pk)

@@ -4,6 +4,7 @@ import secrets
 import string
 from base64 import b64encode
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
@@ -34,6 +35,7 @@ def made_up() -> str:
 
 
 def told(vm: VirtualMachine) -> dict[str, str]:
+    """For the one answer that tells it."""
     return {"password": secret.unseal(vm.password)} if vm.password else {}
 
 
@@ -44,7 +46,10 @@ def encrypted(vm: VirtualMachine) -> str:
     )
     if not vm.password or not keys:
         raise InvalidParameter(f"id: instance {vm.uuid} has no password, or no SSH key to encrypt it with")
-    public = load_ssh_public_key(keys[0].splitlines()[0].encode())
+    try:
+        public = load_ssh_public_key(keys[0].splitlines()[0].encode())
+    except (UnsupportedAlgorithm, ValueError):
+        public = None
     if not isinstance(public, RSAPublicKey):
         raise InvalidParameter(f"id: the SSH key of instance {vm.uuid} is no RSA key and encrypts nothing")
     return b64encode(public.encrypt(secret.unseal(vm.password).encode(), PKCS1v15())).decode()

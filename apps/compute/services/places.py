@@ -1,8 +1,8 @@
 """Where a machine may run, as placement hears it: what an administrator wished, affinity, what failed before."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
 
+from apps.compute.models import AffinityGroup, AffinityMember
 from apps.compute.services import affinity
 from apps.infrastructure.models import Host
 from apps.machines.models import VirtualMachine
@@ -10,14 +10,23 @@ from apps.machines.services import placement
 from apps.storage.models import Volume
 
 
-def reserve(vm: VirtualMachine, wish: Mapping[str, int], avoid: Iterable[int]) -> Host:
-    together, apart = affinity.bounds(vm)
-    return placement.reserve(vm, {*avoid, *apart})
+def reserve(vm: VirtualMachine, wish: Mapping[str, int], avoid: Collection[int]) -> Host:
+    is_grouped = AffinityMember.objects.filter(vm=vm).exists()
+    return placement.reserve(vm, wish=wish, avoid=avoid, bounds=_bounds if is_grouped else None)
+
+
+def _bounds(vm: VirtualMachine) -> tuple[set[int] | None, set[int]]:
+    """Machines of one group are placed one after the other: two at once would not see each other's places."""
+    groups = AffinityMember.objects.filter(vm=vm).values_list("group", flat=True)
+    list(AffinityGroup.all_tenants.select_for_update().filter(pk__in=list(groups)).order_by("pk"))
+    return affinity.bounds(vm)
 
 
 def reserve_pool(volume: Volume, host: Host) -> None:
-    """Storage that the host reaches; until placement chooses pools a volume has none."""
+    """Storage that the host reaches, for a disk that has none yet."""
+    placement.reserve_pool(volume, host)
 
 
-def plan(vm: VirtualMachine, wish: Mapping[str, int]) -> dict[str, Any]:
-    return {"hosts": [host.name for host in placement.candidates(vm)]}
+def plan(vm: VirtualMachine, wish: Mapping[str, int], is_counted: bool) -> placement.Rehearsal:
+    together, apart = affinity.bounds(vm)
+    return placement.rehearse(vm, wish=wish, together=together, apart=apart, is_counted=is_counted)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from apps.compute.services import instances
-from apps.core.errors import InvalidParameter, ResourceUnavailable
+from apps.compute.services import cards, disks, instances
+from apps.core.errors import InvalidParameter, ResourceInUse, ResourceUnavailable
 from apps.core.outcomes import Outcome
 from apps.core.retry import atomically
 from apps.hypervisors.errors import Busy, Refused, Unknown
@@ -29,8 +29,10 @@ def stop(*, vm: VirtualMachine, force: bool = False) -> VirtualMachine:
 
 @atomically
 def _request_stop(vm: VirtualMachine) -> None:
+    if vm.state not in (S.RUNNING, S.STOPPING):
+        raise InvalidParameter(f"id: instance {vm.uuid} is {vm.state}: only a running one is stopped")
     if STOP.is_open(vm):
-        raise InvalidParameter(f"id: whether instance {vm.uuid} has stopped is being looked into")
+        raise ResourceInUse(f"id: whether instance {vm.uuid} has stopped is being looked into")
     VM.fire(vm, "StopRequested")
     STOP.ask(vm)
 
@@ -40,10 +42,13 @@ def _stopped(vm: VirtualMachine) -> None:
     down(vm)
 
 
+@atomically
 def down(vm: VirtualMachine) -> None:
-    """What a machine that does not run no longer holds."""
+    """What a machine that does not run no longer holds; and what it was asked meanwhile has an answer now."""
     placement.unreserve(vm)
     nics.unreserve_all(vm)
+    disks.settle_of(vm)
+    cards.settle_of(vm)
 
 
 def _not_stopped(vm: VirtualMachine) -> None:
@@ -64,11 +69,11 @@ def reboot(*, vm: VirtualMachine, force: bool = False) -> VirtualMachine:
     try:
         driver_for(_host(vm)).power.reboot(str(vm.uuid), within=DEADLINE, force=force)
     except (Refused, Busy) as error:
-        text = f"instance {vm.uuid} was not rebooted: its host refused, or is busy with it"
-        raise ResourceUnavailable(text, tenant=text) from error
+        told = f"instance {vm.uuid} was not rebooted; try again later"
+        raise ResourceUnavailable(f"instance {vm.uuid} was not rebooted: {error}", tenant=told) from error
     except Unknown as error:
-        text = f"the host of instance {vm.uuid} did not answer in time: whether it was rebooted is not known"
-        raise ResourceUnavailable(text, tenant=text) from error
+        told = f"whether instance {vm.uuid} was rebooted is not known"
+        raise ResourceUnavailable(f"{told}: its host did not answer in time", tenant=told) from error
     return vm
 
 
@@ -79,19 +84,16 @@ def _host(vm: VirtualMachine) -> Any:
 
 
 def destroy(
-    *, vm: VirtualMachine, volumes: Sequence[Volume], force: bool, expunge: bool, by_root: bool
+    *, vm: VirtualMachine, volumes: Sequence[Volume], force: bool, expunge: bool, by_admin: bool
 ) -> VirtualMachine:
-    """Down first, then aside, then gone: each is whole when the next begins."""
+    """Down first, then aside or gone: the one is whole when the other begins."""
     instances.check_destroyable(vm)
     if expunge:
-        instances.check_allowed(vm, by_root)
+        instances.check_allowed(vm, by_admin)
     _check_volumes(vm, volumes)
     if vm.state == S.RUNNING:
         stop(vm=vm, force=force)
-    if vm.state != S.DESTROYED:
-        instances.destroy(vm=vm, volume_ids=[volume.pk for volume in volumes])
-    if expunge and vm.removed is None:
-        instances.expunge(vm=vm)
+    instances.destroy(vm=vm, data=[volume.pk for volume in volumes], for_good=expunge)
     return vm
 
 

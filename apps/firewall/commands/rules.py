@@ -12,10 +12,11 @@ from apps.core.refs import Ref, RefFilter
 from apps.core.wire import Bool, Int, List, Str
 from apps.firewall.commands.responses import FirewallResponse, ForwardingResponse, IpForwardingResponse
 from apps.firewall.models import Rule
-from apps.firewall.services import rules
+from apps.firewall.services import nat, rules
 from apps.machines.models import VirtualMachine
+from apps.network.flows import catch_up
 from apps.network.models import Network, PublicAddress
-from apps.network.services import networks
+from apps.network.services import devices
 
 P = Rule.Purpose
 FROM = "networks that may come in, like 10.1.1.0/24; all if absent"
@@ -41,12 +42,13 @@ class CreateRule(CreateCommand):
     """What all rules do after their row was made."""
 
     def run(self, row: Rule, **values: Any) -> Rule:
-        networks.ensure_applied(row.network_id)
+        devices.tell(row.network_id)
         rules.activate(row)
         return row
 
     def failed(self, row: Rule) -> None:
-        rules.remove(row)
+        """A device may know it already: the rule is gone when it is known that none does."""
+        rules.revoke(row)
 
 
 class DeleteRule(AsyncCommand):
@@ -57,10 +59,26 @@ class DeleteRule(AsyncCommand):
     id = rule_ref()
 
     def run(self, rule: Rule) -> dict[str, Any]:
-        checked(rule, self.purpose)
-        rules.remove(rule)
-        networks.ensure_applied(rule.network_id)
+        rules.revoke(checked(rule, self.purpose))
+        devices.tell(rule.network_id)
         return {"success": True}
+
+
+class UpdateRule(AsyncCommand):
+    """What updating a firewall rule is: who sees it."""
+
+    purpose = ""
+
+    id = rule_ref()
+    fordisplay = Bool(source="is_displayed", allowed=ROOT, help_text="is it shown to its user")
+
+    def run(self, rule: Rule, **values: Any) -> Rule:
+        return rules.update(row=checked(rule, self.purpose), **values)
+
+
+def check_network(address: PublicAddress, network: Network | None) -> None:
+    if network is not None and network.pk != address.network_id:
+        raise InvalidParameter("networkid: the address is of another network")
 
 
 def checked(rule: Rule, purpose: str) -> Rule:
@@ -82,7 +100,13 @@ class Traffic:
     type = Str(choices=("user",), source="kind", help_text="user: made by a user; the only type there is")
 
 
-@command("createFirewallRule", roles=USER, event="FIREWALL.OPEN", response=FirewallResponse, locks=("address",))
+@command(
+    "createFirewallRule",
+    roles=USER,
+    event="FIREWALL.OPEN",
+    response=FirewallResponse,
+    locks=("address", "address.network"),
+)
 class CreateFirewallRule(Traffic, CreateRule):
     """Lets traffic to a public address in."""
 
@@ -106,14 +130,40 @@ class CreateEgressFirewallRule(Traffic, CreateRule):
         return rules.open_egress(network=network, **values)
 
 
-@command("deleteFirewallRule", roles=USER, event="FIREWALL.CLOSE", response=None, locks=("rule", "rule.address"))
+@command("updateFirewallRule", roles=USER, event="FIREWALL.UPDATE", response=FirewallResponse, locks=("rule",))
+class UpdateFirewallRule(UpdateRule):
+    """Shows a firewall rule to its user, or hides it."""
+
+    purpose = P.FIREWALL
+
+
+@command(
+    "updateEgressFirewallRule",
+    roles=USER,
+    event="FIREWALL.EGRESS.UPDATE",
+    response=FirewallResponse,
+    locks=("rule",),
+)
+class UpdateEgressFirewallRule(UpdateRule):
+    """Shows an egress firewall rule to its user, or hides it."""
+
+    purpose = P.EGRESS
+
+
+@command("deleteFirewallRule", roles=USER, event="FIREWALL.CLOSE", response=None, locks=("rule", "rule.network"))
 class DeleteFirewallRule(DeleteRule):
     """Deletes a firewall rule."""
 
     purpose = P.FIREWALL
 
 
-@command("deleteEgressFirewallRule", roles=USER, event="FIREWALL.EGRESS.CLOSE", response=None, locks=("rule",))
+@command(
+    "deleteEgressFirewallRule",
+    roles=USER,
+    event="FIREWALL.EGRESS.CLOSE",
+    response=None,
+    locks=("rule", "rule.network"),
+)
 class DeleteEgressFirewallRule(DeleteRule):
     """Deletes an egress firewall rule."""
 
@@ -121,7 +171,11 @@ class DeleteEgressFirewallRule(DeleteRule):
 
 
 @command(
-    "createPortForwardingRule", roles=USER, event="NET.RULEADD", response=ForwardingResponse, locks=("address", "vm")
+    "createPortForwardingRule",
+    roles=USER,
+    event="NET.RULEADD",
+    response=ForwardingResponse,
+    locks=("address", "address.network", "vm"),
 )
 class CreatePortForwardingRule(CreateRule):
     """Sends ports of a public address to an instance."""
@@ -140,9 +194,8 @@ class CreatePortForwardingRule(CreateRule):
     fordisplay = shown()
 
     def create(self, address: PublicAddress, network: Network | None = None, **values: Any) -> Rule:
-        if network is not None and network.pk != address.network_id:
-            raise InvalidParameter("networkid: the address is of another network")
-        return rules.forward_port(address=address, **values)
+        check_network(address, network)
+        return nat.forward_port(address=address, **values)
 
 
 @command(
@@ -150,7 +203,7 @@ class CreatePortForwardingRule(CreateRule):
     roles=USER,
     event="NET.RULEMODIFY",
     response=ForwardingResponse,
-    locks=("rule", "rule.address"),
+    locks=("rule", "rule.network"),
 )
 class UpdatePortForwardingRule(AsyncCommand):
     """Sends the ports of a rule elsewhere."""
@@ -164,12 +217,12 @@ class UpdatePortForwardingRule(AsyncCommand):
     fordisplay = shown()
 
     def run(self, rule: Rule, **values: Any) -> Rule:
-        row = rules.update_forwarding(row=checked(rule, P.FORWARDING), **values)
-        networks.ensure_applied(row.network_id)
+        row = nat.update_forwarding(row=checked(rule, P.FORWARDING), **values)
+        devices.tell(row.network_id)
         return row
 
 
-@command("deletePortForwardingRule", roles=USER, event="NET.RULEDELETE", response=None, locks=("rule", "rule.address"))
+@command("deletePortForwardingRule", roles=USER, event="NET.RULEDELETE", response=None, locks=("rule", "rule.network"))
 class DeletePortForwardingRule(DeleteRule):
     """Deletes a port forwarding rule, and the hole in the firewall that was made for it."""
 
@@ -185,24 +238,32 @@ class EnableStaticNat(Command):
     networkid = Ref("network.Network", Access.OPERATE, source="network", help_text="the network of the instance")
     vmguestip = Str(length=64, source="vm_ip", help_text="the address of the instance, where it has several")
 
-    def run(self, address: PublicAddress, vm: VirtualMachine, **values: Any) -> None:
-        rules.enable_static_nat(address=address, vm=vm, **values)
+    def run(self, address: PublicAddress, vm: VirtualMachine, network: Network | None = None, **values: Any) -> None:
+        check_network(address, network)
+        target = nat.enable_static_nat(address=address, vm=vm, **values)
+        catch_up.soon(target.pk)
 
 
-@command("disableStaticNat", roles=USER, event="STATICNAT.DISABLE", response=None, locks=("address",))
+@command("disableStaticNat", roles=USER, event="STATICNAT.DISABLE", response=None, locks=("address", "address.network"))
 class DisableStaticNat(AsyncCommand):
     """Ends the mapping of a public address to an instance."""
 
     ipaddressid = address_ref()
 
     def run(self, address: PublicAddress) -> dict[str, Any]:
-        rules.disable_static_nat(address=address)
+        nat.disable_static_nat(address=address)
         if address.network_id:
-            networks.ensure_applied(address.network_id)
+            devices.tell(address.network_id)
         return {"success": True}
 
 
-@command("createIpForwardingRule", roles=USER, event="NET.RULEADD", response=IpForwardingResponse, locks=("address",))
+@command(
+    "createIpForwardingRule",
+    roles=USER,
+    event="NET.RULEADD",
+    response=IpForwardingResponse,
+    locks=("address", "address.network"),
+)
 class CreateIpForwardingRule(CreateRule):
     """Lets ports of a mapped address through to its instance."""
 
@@ -214,10 +275,10 @@ class CreateIpForwardingRule(CreateRule):
     openfirewall = Bool(source="open_firewall_too", default=True, help_text="open the firewall for it too")
 
     def create(self, **values: Any) -> Rule:
-        return rules.forward_ip(**values)
+        return nat.forward_ip(**values)
 
 
-@command("deleteIpForwardingRule", roles=USER, event="NET.RULEDELETE", response=None, locks=("rule", "rule.address"))
+@command("deleteIpForwardingRule", roles=USER, event="NET.RULEDELETE", response=None, locks=("rule", "rule.network"))
 class DeleteIpForwardingRule(DeleteRule):
     """Deletes an IP forwarding rule."""
 

@@ -14,11 +14,12 @@ class Teardown:
 
 
 @atomically
-def remove_rules(ctx: Teardown) -> None:
-    for row in Rule.objects.owned_by(ctx.account_id).filter(opened_by=None):
-        rules.remove(row)
-    for row in Rule.objects.owned_by(ctx.account_id):
-        rules.remove(row)
+def revoke_rules(ctx: Teardown) -> None:
+    """They are gone with their networks, or when the devices know that they are revoked."""
+    for row in Rule.objects.owned_by(ctx.account_id).filter(opened_by=None).exclude(state=Rule.State.REVOKE):
+        rules.revoke(row)
+    for row in Rule.objects.owned_by(ctx.account_id).exclude(state=Rule.State.REVOKE):
+        rules.revoke(row)
 
 
 @atomically
@@ -34,7 +35,7 @@ def nothing(ctx: Teardown) -> None:
 TEARDOWN = Flow(
     "firewall.teardown",
     Teardown,
-    (Step(remove_rules), Step(remove_groups)),
+    (Step(revoke_rules), Step(remove_groups)),
     on_success=nothing,
     on_failure=nothing,
 )

@@ -5,6 +5,7 @@ from ipaddress import IPv4Network
 from apps.core.errors import InvalidParameter
 
 PROTOCOLS = ("tcp", "udp", "icmp", "all")
+NUMBERS = {1: "icmp", 6: "tcp", 17: "udp"}
 ANYWHERE = "0.0.0.0/0"
 
 
@@ -15,26 +16,35 @@ def protocol(text: str, allowed: tuple[str, ...] = PROTOCOLS) -> str:
     return found
 
 
+def protocol_or_number(text: str) -> str:
+    """Security groups know protocols by their number too."""
+    if not text.isdecimal():
+        return protocol(text)
+    if int(text) > 255:
+        raise InvalidParameter(f"protocol: {text} is no number of a protocol")
+    return NUMBERS.get(int(text), str(int(text)))
+
+
 def ports(kind: str, start: int | None, end: int | None, names: tuple[str, str]) -> tuple[int | None, int | None]:
-    """Of TCP and UDP; nothing else has any."""
-    if kind not in ("tcp", "udp"):
-        if start is not None or end is not None:
-            raise InvalidParameter(f"{names[0]}: {kind} has no ports")
-        return None, None
+    """Of TCP and UDP, or none for all; nothing else has any."""
     if start is None and end is None:
         return None, None
-    first = start if start is not None else end
-    last = end if end is not None else start
-    assert_port(first, names[0])
-    assert_port(last, names[1])
-    if last < first:  # type: ignore[operator]
-        raise InvalidParameter(f"{names[1]}: it is before {names[0]}")
+    if kind not in ("tcp", "udp"):
+        raise InvalidParameter(f"{names[0]}: {kind} has no ports")
+    return span(start, end, names)
+
+
+def span(start: int | None, end: int | None, names: tuple[str, str]) -> tuple[int, int]:
+    first, last = port(end if start is None else start, names[0]), port(start if end is None else end, names[1])
+    if last < first:
+        raise InvalidParameter(f"{names[1]}: {last} is before {names[0]} {first}")
     return first, last
 
 
-def assert_port(number: int | None, name: str) -> None:
+def port(number: int | None, name: str) -> int:
     if number is None or not 1 <= number <= 65535:
         raise InvalidParameter(f"{name}: {number} is no port")
+    return number
 
 
 def icmp(kind: str, icmp_type: int | None, icmp_code: int | None) -> tuple[int | None, int | None]:
@@ -48,11 +58,15 @@ def icmp(kind: str, icmp_type: int | None, icmp_code: int | None) -> tuple[int |
     return (-1 if icmp_type is None else icmp_type), (-1 if icmp_code is None else icmp_code)
 
 
-def cidrs(texts: list[str] | None, name: str = "cidrlist", default: str = ANYWHERE) -> list[str]:
-    found = []
+def cidrs(texts: list[str] | None, name: str = "cidrlist", default: str = ANYWHERE, within: str = "") -> list[str]:
+    """Each once, in the order given; ``within`` is the network that all of them must lie in."""
+    found: dict[str, None] = {}
     for text in texts or ([default] if default else []):
         try:
-            found.append(str(IPv4Network(text)))
+            network = IPv4Network(text)
         except ValueError:
             raise InvalidParameter(f"{name}: {text!r} is no network in the form 10.1.1.0/24") from None
-    return found
+        if within and not network.subnet_of(IPv4Network(within)):
+            raise InvalidParameter(f"{name}: {text} is not in the network, which is {within}")
+        found[str(network)] = None
+    return list(found)

@@ -1,29 +1,34 @@
-"""Firewall, port forwarding and static NAT: rows first, then the devices of the network match them."""
+"""Rules of networks from row to row: accepted, known to the devices, revoked, gone."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import QuerySet
 
-from apps.core.errors import InvalidParameter, RuleConflict
+from apps.core.errors import InvalidParameter, ResourceInUse
 from apps.core.ownership import admit, release
 from apps.core.retry import atomically
 from apps.firewall.models import Rule, StaticNat
-from apps.firewall.services import checks
+from apps.firewall.services import checks, conflicts
+from apps.firewall.states import machine
 from apps.machines.models import Nic, VirtualMachine
 from apps.network.models import Network, PublicAddress
 from apps.network.services import addressing
 
 P, S = Rule.Purpose, Rule.State
-HOLES = (P.FORWARDING, P.IP_FORWARDING)
+USABLE = (PublicAddress.State.ALLOCATING, PublicAddress.State.ALLOCATED)
 
 
 def network_of(address: PublicAddress, service: str) -> Network:
+    """The network of an address, held until the transaction ends: its rules are made one after the other."""
     network = address.network
     if network is None:
-        raise InvalidParameter("ipaddressid: the address is of no network yet")
+        raise InvalidParameter(f"ipaddressid: address {address.ip} is of no network yet")
     if service not in network.offering.services:
         raise InvalidParameter(f"ipaddressid: network {network.name} does not have the service {service}")
+    addressing.hold(network)
+    if not PublicAddress.all_tenants.filter(pk=address.pk, network=network, state__in=USABLE).exists():
+        raise ResourceInUse(f"ipaddressid: address {address.ip} is being released")
     return network
 
 
@@ -41,22 +46,13 @@ def open_firewall(
 ) -> Rule:
     network = network_of(address, "Firewall")
     kind = checks.protocol(protocol)
-    first, last = checks.ports(kind, start_port, end_port, ("startport", "endport"))
-    type_, code = checks.icmp(kind, icmp_type, icmp_code)
+    ports = checks.ports(kind, start_port, end_port, ("startport", "endport"))
+    icmp = checks.icmp(kind, icmp_type, icmp_code)
+    sources = checks.cidrs(cidrs)
     same = Rule.all_tenants.filter(address=address, purpose=P.FIREWALL, protocol=kind)
-    _check_conflict(same, first, last, (type_, code))
-    return _insert(
-        network,
-        address=address,
-        purpose=P.FIREWALL,
-        protocol=kind,
-        start_port=first,
-        end_port=last,
-        icmp_type=type_,
-        icmp_code=code,
-        cidrs=checks.cidrs(cidrs),
-        **values,
-    )
+    conflicts.check_holes(same, ports, icmp, sources)
+    given = {"cidrs": sources, **values}
+    return insert(network, address=address, purpose=P.FIREWALL, protocol=kind, ports=ports, icmp=icmp, **given)
 
 
 @atomically
@@ -74,41 +70,23 @@ def open_egress(
 ) -> Rule:
     if "Firewall" not in network.offering.services:
         raise InvalidParameter(f"networkid: network {network.name} does not have the service Firewall")
+    addressing.hold(network)
     kind = checks.protocol(protocol)
-    first, last = checks.ports(kind, start_port, end_port, ("startport", "endport"))
-    type_, code = checks.icmp(kind, icmp_type, icmp_code)
-    sources = checks.cidrs(cidrs, default=network.cidr)
+    ports = checks.ports(kind, start_port, end_port, ("startport", "endport"))
+    icmp = checks.icmp(kind, icmp_type, icmp_code)
+    sources = checks.cidrs(cidrs, default=network.cidr, within=network.cidr)
     wanted = checks.cidrs(destinations, "destcidrlist", default="")
-    same = Rule.all_tenants.filter(network=network, purpose=P.EGRESS, protocol=kind, cidrs=sources, destinations=wanted)
-    _check_conflict(same, first, last, (type_, code))
-    return _insert(
-        network,
-        purpose=P.EGRESS,
-        protocol=kind,
-        start_port=first,
-        end_port=last,
-        icmp_type=type_,
-        icmp_code=code,
-        cidrs=sources,
-        destinations=wanted,
-        **values,
-    )
+    same = Rule.all_tenants.filter(network=network, purpose=P.EGRESS, protocol=kind)
+    conflicts.check_holes(same, ports, icmp, sources, wanted)
+    given = {"cidrs": sources, "destinations": wanted, **values}
+    return insert(network, purpose=P.EGRESS, protocol=kind, ports=ports, icmp=icmp, **given)
 
 
-def _insert(network: Network, **values: Any) -> Rule:
-    row = admit(Rule, network.owner, network=network, **values)
-    addressing.changed(network.pk)
-    return row
-
-
-def _check_conflict(rows: Any, first: int | None, last: int | None, icmp: tuple[Any, Any] = (None, None)) -> None:
-    """Rules of one address and protocol do not overlap. The job has the lock of the address: nobody comes between."""
-    if icmp != (None, None):
-        rows = rows.filter(icmp_type=icmp[0], icmp_code=icmp[1])
-    elif first is not None:
-        rows = rows.filter(Q(start_port=None) | Q(start_port__lte=last, end_port__gte=first))
-    if other := rows.exclude(state=S.REVOKE).first():
-        raise RuleConflict(f"the new rule overlaps rule {other.uuid}")
+def insert(network: Network, *, ports: conflicts.Ports, icmp: conflicts.Ports = (None, None), **values: Any) -> Rule:
+    first, last = ports
+    type_, code = icmp
+    where = {"start_port": first, "end_port": last, "icmp_type": type_, "icmp_code": code}
+    return admit(Rule, network.owner, network=network, **where, **values)
 
 
 def place_of(vm: VirtualMachine, network: Network, vm_ip: str | None) -> str:
@@ -123,212 +101,110 @@ def place_of(vm: VirtualMachine, network: Network, vm_ip: str | None) -> str:
     return nic.ip
 
 
-@atomically
-def forward_port(
-    *,
-    address: PublicAddress,
-    vm: VirtualMachine,
-    protocol: str,
-    public_port: int,
-    private_port: int,
-    public_end_port: int | None = None,
-    private_end_port: int | None = None,
-    vm_ip: str | None = None,
-    cidrs: list[str] | None = None,
-    open_firewall_too: bool = True,
-    **values: Any,
-) -> Rule:
-    network = network_of(address, "PortForwarding")
-    _check_same_owner(address, vm)
-    if StaticNat.objects.filter(address=address).exists():
-        raise RuleConflict("ipaddressid: the address is mapped to one instance by static NAT")
-    kind = checks.protocol(protocol, ("tcp", "udp"))
-    first, last = checks.ports(kind, public_port, public_end_port, ("publicport", "publicendport"))
-    inner, inner_last = checks.ports(kind, private_port, private_end_port, ("privateport", "privateendport"))
-    if last - first != inner_last - inner:  # type: ignore[operator]
-        raise InvalidParameter("privateendport: both ranges must be of the same length")
-    _check_conflict(Rule.all_tenants.filter(address=address, purpose__in=HOLES, protocol=kind), first, last)
-    row = _insert(
-        network,
-        address=address,
-        purpose=P.FORWARDING,
-        protocol=kind,
-        start_port=first,
-        end_port=last,
-        private_port=inner,
-        private_end_port=inner_last,
-        cidrs=checks.cidrs(cidrs, default=""),
-        vm=vm,
-        vm_ip=place_of(vm, network, vm_ip),
-        **values,
-    )
-    if open_firewall_too and "Firewall" in network.offering.services:
-        _open_for(row, checks.cidrs(cidrs))
-    return row
-
-
-def _open_for(row: Rule, cidrs: list[str]) -> None:
-    """The hole that a forwarding needs; where one is open already it serves."""
-    same = Rule.all_tenants.filter(address=row.address, purpose=P.FIREWALL, protocol=row.protocol)
-    if same.filter(start_port__lte=row.start_port, end_port__gte=row.end_port).exists():
-        return
-    open_firewall(
-        address=row.address,
-        protocol=row.protocol,
-        start_port=row.start_port,
-        end_port=row.end_port,
-        cidrs=cidrs,
-        opened_by=row,
-    )
-
-
-def _check_same_owner(address: PublicAddress, vm: VirtualMachine) -> None:
+def check_same_owner(address: PublicAddress, vm: VirtualMachine) -> None:
     if address.owner_id != vm.owner_id:
         raise InvalidParameter("virtualmachineid: instance and address are of different accounts")
 
 
-@atomically
-def update_forwarding(*, row: Rule, vm: VirtualMachine | None = None, **values: Any) -> Rule:
-    vm_ip = values.pop("vm_ip", None)
-    inner = values.get("private_port", row.private_port)
-    inner_last = values.get("private_end_port", values.get("private_port") and inner + (row.end_port - row.start_port))
-    inner_last = inner_last or row.private_end_port
-    first, last = checks.ports(row.protocol, inner, inner_last, ("privateport", "privateendport"))
-    if last - first != row.end_port - row.start_port:  # type: ignore[operator]
-        raise InvalidParameter("privateendport: both ranges must be of the same length")
-    changes: dict[str, Any] = {"private_port": first, "private_end_port": last}
-    if "cidrs" in values:
-        changes["cidrs"] = checks.cidrs(values["cidrs"], default="")
-    if vm is not None or vm_ip:
-        target = vm or row.vm
-        _check_same_owner(row.address, target)
-        changes |= {"vm": target, "vm_ip": place_of(target, row.network, vm_ip)}
-    if "is_displayed" in values:
-        changes["is_displayed"] = values["is_displayed"]
-    for name, value in changes.items():
-        setattr(row, name, value)
-    row.save(update_fields=list(changes))
-    addressing.changed(row.network_id)
-    return row
-
-
-@atomically
-def enable_static_nat(
-    *, address: PublicAddress, vm: VirtualMachine, network: Network | None = None, vm_ip: str | None = None
-) -> None:
-    """All of the address goes to the machine. Doing it again changes nothing."""
-    if address.is_source_nat:
-        raise InvalidParameter("ipaddressid: the source NAT address cannot be mapped to one instance")
-    _check_same_owner(address, vm)
-    if address.network_id is None:
-        if network is None:
-            raise InvalidParameter("networkid: the address is of no network yet")
-        _join(address, network)
-    target = network_of(address, "StaticNat")
-    ip = place_of(vm, target, vm_ip)
-    held = StaticNat.objects.filter(address=address).first()
-    if held is not None:
-        if held.vm_id != vm.pk:
-            raise RuleConflict("ipaddressid: the address is mapped to another instance")
+def open_for(row: Rule, address: PublicAddress, cidrs: list[str] | None) -> None:
+    """The hole that a forwarding needs; where one is open already it serves."""
+    if "Firewall" not in row.network.offering.services:
         return
-    if Rule.all_tenants.filter(address=address, purpose=P.FORWARDING).exists():
-        raise RuleConflict("ipaddressid: ports of the address are forwarded")
-    if StaticNat.objects.filter(vm=vm, vm_ip=ip).exists():
-        raise InvalidParameter("virtualmachineid: another address is mapped to the instance already")
-    try:
-        with transaction.atomic():
-            StaticNat.objects.create(address=address, vm=vm, vm_ip=ip)
-    except IntegrityError:
-        raise RuleConflict("ipaddressid: the address was mapped at this moment") from None
-    addressing.changed(target.pk)
-
-
-def _join(address: PublicAddress, network: Network) -> None:
-    if network.zone_id != address.zone_id or network.owner_id != address.owner_id:
-        raise InvalidParameter("networkid: network and address do not belong together")
-    PublicAddress.all_tenants.filter(pk=address.pk, network=None).update(network=network)
-    address.network = network
+    same = Rule.all_tenants.filter(address=address, purpose=P.FIREWALL, protocol=row.protocol).exclude(state=S.REVOKE)
+    if same.filter(start_port__lte=row.start_port, end_port__gte=row.end_port).exists():
+        return
+    ports = {"start_port": row.start_port, "end_port": row.end_port}
+    open_firewall(address=address, protocol=row.protocol, cidrs=cidrs, opened_by=row, **ports)
 
 
 @atomically
-def disable_static_nat(*, address: PublicAddress) -> None:
-    if not StaticNat.objects.filter(address=address).delete()[0]:
-        raise InvalidParameter("ipaddressid: the address is not mapped to an instance")
-    for row in Rule.all_tenants.filter(address=address, purpose=P.IP_FORWARDING):
-        remove(row)
-    if address.network_id:
-        addressing.changed(address.network_id)
-
-
-@atomically
-def forward_ip(
-    *,
-    address: PublicAddress,
-    protocol: str,
-    start_port: int,
-    end_port: int | None = None,
-    cidrs: list[str] | None = None,
-    open_firewall_too: bool = True,
-) -> Rule:
-    """Let these ports of a mapped address through to its machine."""
-    held = StaticNat.objects.filter(address=address).select_related("vm").first()
-    if held is None:
-        raise InvalidParameter("ipaddressid: the address is not mapped to an instance")
-    network = network_of(address, "StaticNat")
-    kind = checks.protocol(protocol, ("tcp", "udp"))
-    first, last = checks.ports(kind, start_port, end_port, ("startport", "endport"))
-    _check_conflict(Rule.all_tenants.filter(address=address, purpose__in=HOLES, protocol=kind), first, last)
-    row = _insert(
-        network,
-        address=address,
-        purpose=P.IP_FORWARDING,
-        protocol=kind,
-        start_port=first,
-        end_port=last,
-        private_port=first,
-        private_end_port=last,
-        vm=held.vm,
-        vm_ip=held.vm_ip,
-        cidrs=checks.cidrs(cidrs, default=""),
-    )
-    if open_firewall_too and "Firewall" in network.offering.services:
-        _open_for(row, checks.cidrs(cidrs))
+def update(*, row: Rule, **values: Any) -> Rule:
+    for name, value in values.items():
+        setattr(row, name, value)
+    if values:
+        row.save(update_fields=list(values))
     return row
 
 
 @atomically
 def activate(row: Rule) -> None:
-    Rule.all_tenants.filter(pk=row.pk, state=S.ADD).kernel_update(state=S.ACTIVE)
-    Rule.all_tenants.filter(opened_by=row, state=S.ADD).kernel_update(state=S.ACTIVE)
+    """The devices know the rule, and what was opened for it."""
+    for each in (row, *Rule.all_tenants.filter(opened_by=row, state=S.ADD)):
+        machine(each).fire(each, "Applied")
+
+
+@atomically
+def revoke(row: Rule) -> None:
+    """The rule leaves the document, with what was opened for it; it is gone when the devices know: ``remove``."""
+    for opened in Rule.all_tenants.filter(opened_by=row):
+        revoke(opened)
+    if row.state != S.REVOKE:
+        machine(row).fire(row, "Revoked")
+    addressing.changed(row.network_id)
 
 
 @atomically
 def remove(row: Rule) -> None:
-    """The rule, and what was opened for it."""
-    for opened in Rule.all_tenants.filter(opened_by=row).select_related("owner__domain"):
-        release(opened)
-    if release(row):
-        addressing.changed(row.network_id)
+    """No device has it. Safe to repeat."""
+    if row.state != S.REVOKE:
+        revoke(row)
+    release(row)
 
 
 def address_released(address: PublicAddress) -> None:
+    """Nothing leads from the address any more."""
     StaticNat.objects.filter(address=address).delete()
-    for row in Rule.all_tenants.filter(address=address, opened_by=None).select_related("owner__domain"):
-        remove(row)
-    for row in Rule.all_tenants.filter(address=address).select_related("owner__domain"):
-        remove(row)
+    for row in Rule.all_tenants.filter(address=address).exclude(state=S.REVOKE).order_by("pk"):
+        row.refresh_from_db(fields=["state"])  # what an earlier one opened went with it
+        revoke(row)
 
 
 def network_removed(network: Network) -> None:
-    for row in Rule.all_tenants.filter(network=network, opened_by=None).select_related("owner__domain"):
+    """The devices are gone already."""
+    for row in Rule.all_tenants.filter(network=network).select_related("owner__domain").order_by("pk"):
+        row.refresh_from_db(fields=["state"])
         remove(row)
 
 
 def machine_leaves(vm: VirtualMachine, nics: list[int]) -> None:
-    """A card, or all of the machine, goes: rules that lead there go in the same transaction."""
-    ips = Nic.including_removed.filter(pk__in=nics).values_list("network", "ip")
-    for network, ip in ips:
-        for row in Rule.all_tenants.filter(vm=vm, network=network, vm_ip=ip).select_related("owner__domain"):
-            remove(row)
+    """A card, or all of the machine, goes: rules that lead there are revoked in the same transaction."""
+    for network, ip in Nic.including_removed.filter(pk__in=nics).values_list("network", "ip"):
+        for row in Rule.all_tenants.filter(vm=vm, network=network, vm_ip=ip).exclude(state=S.REVOKE):
+            revoke(row)
         if StaticNat.objects.filter(vm=vm, vm_ip=ip, address__network=network).delete()[0]:
             addressing.changed(network)
+
+
+WORDS = {
+    "Firewall": (P.FIREWALL, P.EGRESS),
+    "PortForwarding": (P.FORWARDING,),
+    "StaticNat": (P.IP_FORWARDING,),
+}
+
+
+def service_in_use(network: Network, services: set[str]) -> str:
+    """What keeps a service from being taken away."""
+    for service, purposes in WORDS.items():
+        if service in services and Rule.all_tenants.filter(network=network, purpose__in=purposes).exists():
+            return f"rules of the service {service}"
+    if "StaticNat" in services and StaticNat.objects.filter(address__network=network).exists():
+        return "addresses that are mapped to instances"
+    if "SourceNat" in services and PublicAddress.all_tenants.filter(network=network).exists():
+        return "public addresses"
+    return ""
+
+
+class Revoked:
+    """Answers ``network.leaving``."""
+
+    def networks(self) -> QuerySet:
+        return Rule.all_tenants.filter(state=S.REVOKE).values("network")
+
+    def marked(self, network: int) -> list[int]:
+        rows = Rule.all_tenants.filter(network=network, state=S.REVOKE)
+        return list(rows.order_by("pk").values_list("pk", flat=True))
+
+    def gone(self, keys: Iterable[int]) -> None:
+        rows = Rule.all_tenants.filter(pk__in=list(keys), state=S.REVOKE)
+        for row in rows.select_related("owner__domain").order_by("pk"):
+            remove(row)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from apps.core.errors import InvalidParameter, ResourceUnavailable
@@ -11,6 +12,7 @@ from apps.core.settings import Setting
 from apps.images import fetch
 from apps.images.models import ImageStore, Template, TemplateCopy
 from apps.images.services import copies, stores, templates
+from apps.images.services.templates import is_file
 from apps.images.states import COPY
 from apps.infrastructure.models import Zone
 from apps.jobs.current import renew
@@ -19,6 +21,11 @@ from apps.jobs.flows import Flow, Step, Wait, begin
 LARGEST = Setting("max.template.iso.size", 50, help_text="GiB of a template or ISO that is downloaded, at most.")
 ALLOWED = Setting(
     "secstorage.allowed.internal.sites", "", help_text="Networks inside that templates may come from, comma separated."
+)
+FOLDERS = Setting(
+    "secstorage.allowed.folders",
+    "",
+    help_text="Folders of the workers that root administrators may register file:///path from, comma separated.",
 )
 LATENCY = Setting("simulator.template.latency", 0, help_text="Seconds that a simulated download takes.", minimum=0)
 LONGEST = 6 * 3600.0
@@ -60,8 +67,8 @@ def _pretend(ctx: Download, copy: TemplateCopy) -> None:
     ctx.physical, ctx.virtual = 100 * copies.MIB, 2 * copies.GIB
 
 
-def _really(ctx: Download, copy: TemplateCopy, root: object) -> None:
-    template, target = copy.template, copies.file_of(copy, root)  # type: ignore[arg-type]
+def _really(ctx: Download, copy: TemplateCopy, root: Path) -> None:
+    template, target = copy.template, copies.file_of(copy, root)
     told = [time.monotonic()]
 
     def progress(percent: int) -> None:
@@ -70,15 +77,22 @@ def _really(ctx: Download, copy: TemplateCopy, root: object) -> None:
             renew()  # or stop: another worker has it
             copies.living(pk=copy.pk).update(percent=percent)
 
-    allowed = tuple(network.strip() for network in ALLOWED.value().split(",") if network.strip())
-    rules = fetch.Rules(LARGEST.value() * copies.GIB, LONGEST, allowed, template.checksum, progress)
+    rules = fetch.Rules(LARGEST.value() * copies.GIB, LONGEST, words(ALLOWED), template.checksum, progress)
     try:
         if template.url.lower().endswith(PACKED):
             raise fetch.FetchError("packed images cannot be unpacked yet: give the URL of the image itself")
-        ctx.physical = ctx.virtual = fetch.fetch(template.url, target, rules)
+        ctx.physical = ctx.virtual = _brought(template.url, target, rules)
     except fetch.FetchError as error:
         ctx.error = str(error)
         raise ResourceUnavailable(f"cannot download {template.url}: {error}") from error
+
+
+def _brought(url: str, target: Path, rules: fetch.Rules) -> int:
+    return fetch.copy(url, target, rules, words(FOLDERS)) if is_file(url) else fetch.fetch(url, target, rules)
+
+
+def words(setting: Setting[str]) -> tuple[str, ...]:
+    return tuple(word.strip() for word in setting.value().split(",") if word.strip())
 
 
 def unbring(ctx: Download) -> None:
@@ -109,7 +123,8 @@ DOWNLOAD = Flow(
 
 @atomically
 def order(template: Template, store: ImageStore) -> TemplateCopy:
-    """A copy that is being made; its flow begins with the transaction."""
+    """A copy that is being made; its flow begins with the transaction. The store stays while it is ordered."""
+    stores.hold(store)
     copy = TemplateCopy(template=template, zone=store.zone, store=store, path=f"{template.uuid}/{store.zone.uuid}")
     copy.save()
     COPY.fire(copy, "CreateOnlyRequested")

@@ -23,6 +23,8 @@ def add(*, zone: Zone | None, url: str, name: str = "", details: dict[str, str] 
         raise InvalidParameter("url: say nfs://server/path, or file:///path of a directory of the workers")
     if parts.scheme == "nfs" and not parts.hostname:
         raise InvalidParameter("url: nfs://server/path names a server")
+    if parts.scheme != "nfs" and parts.netloc not in ("", "localhost"):
+        raise InvalidParameter("url: a directory of the workers is file:///path")
     if ImageStore.all_tenants.filter(url=url).exists():
         raise InvalidParameter(f"url: an image store {url} exists already")
     store = ImageStore(zone=zone, name=name or url[:255], url=url, protocol=PROTOCOLS[parts.scheme])
@@ -43,9 +45,16 @@ def update(*, store: ImageStore, **changes: Any) -> ImageStore:
     return store
 
 
+def hold(store: ImageStore) -> None:
+    """Locked until the transaction ends: a store is not deleted while something is ordered into it, nor after."""
+    if ImageStore.all_tenants.select_for_update().filter(pk=store.pk).first() is None:
+        raise ResourceInUse(f"zoneid: the secondary storage {store.name} of the zone was removed; try again")
+
+
 @atomically
 def delete(*, store: ImageStore) -> None:
     """Copies of the installation's own templates go with it; those of customers are deleted first."""
+    hold(store)
     theirs = copies.living(store=store).exclude(template__kind__in=copies.OF_THE_INSTALLATION)
     if count := theirs.count():
         raise ResourceInUse(f"id: image store {store.name} holds {count} templates and ISOs; delete them first")

@@ -3,15 +3,16 @@ from typing import Any
 from django.db.models import QuerySet
 
 from apps.core.callers import ROOT, Access, Kind
-from apps.core.commands import AsyncCommand, Command, command
+from apps.core.commands import NO_EVENT, AsyncCommand, Command, command
 from apps.core.errors import InvalidParameter
 from apps.core.lists import ListCommand
 from apps.core.refs import Ref, RefFilter
+from apps.core.responses import Computed, Field, Response
 from apps.core.wire import Bool, List, Str
 from apps.infrastructure.commands.responses import ClusterResponse, HostResponse
 from apps.infrastructure.commands.zones import WithCapacities, allocation
 from apps.infrastructure.flows.maintenance import MAINTENANCE, Maintenance
-from apps.infrastructure.models import Cluster, Host, Pod, Zone
+from apps.infrastructure.models import Cluster, Host, HostTag, Pod, Zone
 from apps.infrastructure.services import hosts
 from apps.jobs.flows import begin
 
@@ -26,7 +27,7 @@ def pod_and_zone() -> dict[str, Ref]:
     }
 
 
-@command("addCluster", roles=ROOT, event="CLUSTER.CREATE", response=ClusterResponse)
+@command("addCluster", roles=ROOT, event=NO_EVENT, response=ClusterResponse)
 class AddCluster(Command):
     """Adds a cluster to a pod."""
 
@@ -43,7 +44,7 @@ class AddCluster(Command):
         return [hosts.create_cluster(**values)]
 
 
-@command("updateCluster", roles=ROOT, event="CLUSTER.EDIT", response=ClusterResponse)
+@command("updateCluster", roles=ROOT, event=NO_EVENT, response=ClusterResponse)
 class UpdateCluster(Command):
     """Changes a cluster."""
 
@@ -59,7 +60,7 @@ class UpdateCluster(Command):
         return hosts.update_cluster(cluster=cluster, **values)
 
 
-@command("deleteCluster", roles=ROOT, event="CLUSTER.DELETE", response=None)
+@command("deleteCluster", roles=ROOT, event=NO_EVENT, response=None)
 class DeleteCluster(Command):
     """Deletes a cluster that has no hosts and no storage."""
 
@@ -87,13 +88,15 @@ class ListClusters(WithCapacities):
     }
 
 
-@command("addHost", roles=ROOT, event="HOST.ADD", response=HostResponse)
+@command("addHost", roles=ROOT, event=NO_EVENT, response=HostResponse)
 class AddHost(Command):
     """Adds a host to a cluster, when it has said what it is."""
 
     zoneid, podid = pod_and_zone().values()
     clusterid = Ref("infrastructure.Cluster", Access.OPERATE, source="cluster", help_text="the cluster")
-    clustername = Str(source="cluster_name", help_text="the cluster by its name, in place of clusterid")
+    clustername = Str(
+        source="cluster_name", help_text="the cluster by its name, in place of clusterid; made if there is none"
+    )
     hypervisor = Str(required=True, choices=hosts.HYPERVISORS, help_text="what runs there")
     url = Str(
         required=True, help_text="where it is: http://host; any URL that begins with http://sim is a simulated one"
@@ -107,24 +110,20 @@ class AddHost(Command):
         return {"facts": hosts.ask(hypervisor=hypervisor, url=url)}
 
     def run(self, zone: Zone, pod: Pod, hypervisor: str, **values: Any) -> list[Host]:
-        cluster = self.cluster_of(pod, values.pop("cluster", None), values.pop("cluster_name", ""))
+        cluster, name = values.pop("cluster", None), values.pop("cluster_name", "")
+        if cluster is None and not name:
+            raise InvalidParameter("clusterid or clustername must name the cluster of the host")
+        cluster = cluster or hosts.named_cluster(zone=zone, pod=pod, name=name, hypervisor=hypervisor)
         if cluster.hypervisor != hypervisor:
             raise InvalidParameter(f"hypervisor: the hosts of cluster {cluster.name} are {cluster.hypervisor}")
-        return [hosts.add(zone=zone, pod=pod, cluster=cluster, **values)]
-
-    @staticmethod
-    def cluster_of(pod: Pod, cluster: Cluster | None, name: str) -> Cluster:
-        found = cluster or Cluster.all_tenants.filter(pod=pod, name=name).first()
-        if found is None:
-            raise InvalidParameter("clusterid or clustername must name the cluster of the host")
-        return found
+        return hosts.add(zone=zone, pod=pod, cluster=cluster, **values)
 
 
 def host_ref() -> Ref:
     return Ref("infrastructure.Host", Access.OPERATE, source="host", required=True, help_text="the host")
 
 
-@command("updateHost", roles=ROOT, event="HOST.EDIT", response=HostResponse)
+@command("updateHost", roles=ROOT, event=NO_EVENT, response=HostResponse)
 class UpdateHost(Command):
     """Changes a host."""
 
@@ -138,7 +137,7 @@ class UpdateHost(Command):
         return hosts.update(host=host, **values)
 
 
-@command("deleteHost", roles=ROOT, event="HOST.DELETE", response=None)
+@command("deleteHost", roles=ROOT, event=NO_EVENT, response=None)
 class DeleteHost(Command):
     """Deletes a host that runs nothing."""
 
@@ -149,7 +148,7 @@ class DeleteHost(Command):
         hosts.delete(host=host, forced=forced)
 
 
-@command("updateHostPassword", roles=ROOT, event="HOST.EDIT", response=None)
+@command("updateHostPassword", roles=ROOT, event=NO_EVENT, response=None)
 class UpdateHostPassword(Command):
     """Keeps another user and password for a host, or for all of a cluster."""
 
@@ -222,3 +221,25 @@ class ListHosts(ListCommand):
 
     def narrow(self, rows: QuerySet, given: dict[str, Any]) -> QuerySet:
         return rows.none() if given.get("hahost") else rows
+
+
+class HostTagResponse(Response):
+    wire_name = "hosttag"
+    model = "infrastructure.HostTag"
+
+    id = Field("pk", type="string")
+    name = Field("tag")
+    hostid = Field("host", type="long")
+    isimplicit = Computed((), bool, type="boolean")
+
+
+@command("listHostTags", roles=ROOT | Kind.RESOURCE_ADMIN | Kind.DOMAIN_ADMIN, response=HostTagResponse)
+class ListHostTags(ListCommand):
+    """Lists the tags of hosts, which offerings ask for."""
+
+    model = "infrastructure.HostTag"
+    keyword_in = ("tag",)
+    id = None
+
+    def visible(self, given: dict[str, Any]) -> QuerySet:
+        return HostTag.objects.filter(host__removed=None)

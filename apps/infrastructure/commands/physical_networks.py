@@ -345,3 +345,16 @@ class ListSupportedNetworkServices(MemoryListCommand):
     @staticmethod
     def said(who: str) -> dict[str, Any]:
         return {"name": who, "state": "Enabled", "servicelist": list(services.PROVIDERS[who])}
+
+
+class IsolationResponse(Plain):
+    wire_name = "isolationmethod"
+    fields = {"name": "string"}
+
+
+@command("listNetworkIsolationMethods", roles=ROOT, response=IsolationResponse)
+class ListNetworkIsolationMethods(MemoryListCommand):
+    """Lists how guest networks can be kept apart."""
+
+    def entries(self, **given: Any) -> list[dict[str, Any]]:
+        return [{"name": name} for name in services.ISOLATION]

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from apps.core.callers import ROOT, USER
-from apps.core.commands import Command, command
+from apps.core.commands import NO_EVENT, Command, command
 from apps.core.errors import InvalidParameter
 from apps.core.lists import ListCommand
 from apps.core.responses import Computed, Field, Response
@@ -40,7 +40,7 @@ def saved(region: Region) -> Region:
     return region
 
 
-@command("addRegion", roles=ROOT, event="REGION.CREATE", response=RegionResponse)
+@command("addRegion", roles=ROOT, event=NO_EVENT, response=RegionResponse)
 class AddRegion(Command):
     """Tells of another region, and where its API is."""
 
@@ -54,7 +54,7 @@ class AddRegion(Command):
         return saved(Region(id=id, **values))
 
 
-@command("updateRegion", roles=ROOT, event="REGION.EDIT", response=RegionResponse)
+@command("updateRegion", roles=ROOT, event=NO_EVENT, response=RegionResponse)
 class UpdateRegion(Command):
     """Changes name or endpoint of a region."""
 
@@ -69,7 +69,7 @@ class UpdateRegion(Command):
         return saved(region)
 
 
-@command("removeRegion", roles=ROOT, event="REGION.DELETE", response=None)
+@command("removeRegion", roles=ROOT, event=NO_EVENT, response=None)
 class RemoveRegion(Command):
     """Forgets another region."""
 

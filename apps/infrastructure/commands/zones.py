@@ -8,6 +8,7 @@ from apps.core.errors import InvalidParameter
 from apps.core.lists import ListCommand
 from apps.core.refs import Ref, RefFilter
 from apps.core.wire import Bool, Int, Map, Str
+from apps.infrastructure import ports
 from apps.infrastructure.commands.responses import PodResponse, ZoneResponse
 from apps.infrastructure.models import Allocation, Pod, Zone
 from apps.infrastructure.services import zones
@@ -82,6 +83,7 @@ class UpdateZone(Command):
     localstorageenabled = Bool(source="local_storage_enabled", help_text="may disks lie on the hosts' own storage")
     sortkey = Int(source="sort_key", help_text="place in lists; larger ones come first")
     details = Map(keys=("key", "value"), help_text="details of the zone")
+    ispublic = Bool(source="is_public", help_text="true: a zone of one domain is for all from now on")
 
     def run(self, zone: Zone, **values: Any) -> Zone:
         return zones.update(zone=zone, **values)
@@ -120,6 +122,9 @@ class ListZones(WithCapacities):
         if domain := given.get("of_domain"):
             above = [int(key) for key in domain.path.strip("/").split("/")]
             rows = rows.filter(Q(domain=None) | Q(domain_id__in=above))
+        if given.get("available") is False:
+            for answer in ports.zones_of.all():
+                rows = rows.filter(pk__in=answer(self.caller.account))
         return rows.filter(allocation_state=Allocation.ENABLED) if given.get("available") else rows
 
 

@@ -3,7 +3,7 @@
 Nothing is stopped that an operator did not stop: where machines stay, the host goes back to Enabled and the job fails.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from apps.core.errors import ResourceInUse
 from apps.infrastructure import ports
@@ -16,14 +16,23 @@ from apps.jobs.flows import Flow, Step
 @dataclass
 class Maintenance:
     host_id: int
+    children: dict[str, int] = field(default_factory=dict)
+
+
+def check(ctx: Maintenance) -> None:
+    """Before anything moves: what nobody moves away is an operator's to stop."""
+    row = host(ctx)
+    for answer in ports.stays.all():
+        if words := answer(row):
+            raise ResourceInUse(f"{words} run on host {row.name}: stop them first")
 
 
 def evacuate(ctx: Maintenance) -> None:
     row = host(ctx)
     for answer in ports.evacuate.all():
-        answer(row)
+        answer(row, ctx.children)
     if not hosts.is_empty(row):
-        raise ResourceInUse(f"machines run on host {row.name}: stop them first")
+        raise ResourceInUse(f"machines still run on host {row.name}")
 
 
 def in_maintenance(ctx: Maintenance) -> None:
@@ -41,7 +50,7 @@ def host(ctx: Maintenance) -> Host:
 MAINTENANCE = Flow(
     "infrastructure.maintenance",
     Maintenance,
-    steps=(Step(evacuate),),
+    steps=(Step(check), Step(evacuate)),
     on_success=in_maintenance,
     on_failure=as_before,
     result=host,

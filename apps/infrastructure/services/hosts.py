@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -13,10 +12,12 @@ from apps.hypervisors.base import HostAddress, HostFacts
 from apps.hypervisors.errors import DriverError
 from apps.infrastructure import drivers, ports
 from apps.infrastructure.models import Allocation, Cluster, Host, HostTag, Pod, Zone
+from apps.infrastructure.services.places import hold, save_named
 from apps.infrastructure.states import HOST
 
 HYPERVISORS = ("KVM", "VMware", "XenServer", "Hyperv", "BareMetal", "Ovm", "LXC", "Ovm3", "External", "Simulator")
 MIB = 1 << 20
+LARGEST = 10_000  # hosts of one call
 ANSWER_WITHIN = 30.0
 
 
@@ -24,12 +25,9 @@ ANSWER_WITHIN = 30.0
 def create_cluster(*, zone: Zone, pod: Pod, name: str, hypervisor: str, **values: Any) -> Cluster:
     if pod.zone_id != zone.pk:
         raise InvalidParameter("podid: the pod is not in that zone")
+    hold(pod)
     cluster = Cluster(zone=zone, pod=pod, name=name, hypervisor=hypervisor, **values)
-    try:
-        with transaction.atomic():
-            cluster.save()
-    except IntegrityError:
-        raise InvalidParameter(f"clustername: there is a cluster {name} in this pod already") from None
+    save_named(cluster, "clustername")
     return cluster
 
 
@@ -41,8 +39,15 @@ def update_cluster(*, cluster: Cluster, **values: Any) -> Cluster:
     for name, value in values.items():
         setattr(cluster, name, value)
     if values:
-        cluster.save(update_fields=list(values))
+        save_named(cluster, "clustername", update_fields=list(values))
     return cluster
+
+
+@atomically
+def named_cluster(*, zone: Zone, pod: Pod, name: str, hypervisor: str) -> Cluster:
+    """The cluster of the pod with this name; made for its first host."""
+    found = Cluster.all_tenants.filter(pod=pod, name=name).first()
+    return found or create_cluster(zone=zone, pod=pod, name=name, hypervisor=hypervisor)
 
 
 @atomically
@@ -60,6 +65,7 @@ def set_overcommit(*, cluster: Cluster, cpu: float | None = None, memory: float 
 
 @atomically
 def delete_cluster(*, cluster: Cluster) -> None:
+    hold(cluster)
     if Host.all_tenants.filter(cluster=cluster).exists():
         raise InvalidParameter(f"id: cluster {cluster.name} still has hosts")
     ports.check_unused(cluster)
@@ -89,27 +95,35 @@ def add(
     password: str = "",
     tags: list[str] | None = None,
     allocation_state: str = Allocation.ENABLED,
-) -> Host:
+) -> list[Host]:
+    """The host at the URL, or all of those that it stands for, in a few statements."""
     if pod.zone_id != zone.pk or cluster.pod_id != pod.pk:
         raise InvalidParameter("clusterid: zone, pod and cluster do not belong together")
-    host = Host(
-        zone=zone,
-        pod=pod,
-        cluster=cluster,
-        name=name_of(url),
-        hypervisor=cluster.hypervisor,
-        hypervisor_version=facts.version,
-        url=url,
-        username=username,
-        password=secret.seal(password) if password else "",
-        resource_state="Disabled" if allocation_state == Allocation.DISABLED else "Enabled",
-        status=Host.Status.UP,
-        last_pinged=timezone.now(),
-        **_size(facts, cluster),
-    )
-    host.save()
-    set_tags(host=host, tags=tags or [])
-    return host
+    if facts.hosts > LARGEST:
+        raise InvalidParameter(f"url: it stands for {facts.hosts} hosts; at most {LARGEST} are added by one call")
+    hold(cluster)
+    name, sealed, now = name_of(url), secret.seal(password) if password else "", timezone.now()
+    rows = [
+        Host(
+            zone=zone,
+            pod=pod,
+            cluster=cluster,
+            name=name if facts.hosts == 1 else f"{name}-{number}",
+            hypervisor=cluster.hypervisor,
+            hypervisor_version=facts.version,
+            url=url,
+            username=username,
+            password=sealed,
+            resource_state="Disabled" if allocation_state == Allocation.DISABLED else "Enabled",
+            status=Host.Status.UP,
+            last_pinged=now,
+            **_size(facts, cluster),
+        )
+        for number in range(1, facts.hosts + 1)
+    ]
+    Host.including_removed.bulk_create(rows, batch_size=500)
+    HostTag.objects.bulk_create([HostTag(host=row, tag=tag) for row in rows for tag in sorted(set(tags or ()))])
+    return rows
 
 
 def _size(facts: HostFacts, cluster: Cluster) -> dict[str, int]:
@@ -124,10 +138,11 @@ def _size(facts: HostFacts, cluster: Cluster) -> dict[str, int]:
 
 
 def name_of(url: str) -> str:
-    """The host name of the URL; of simulated ones, which all have the same, the whole path."""
+    """The host name of the URL; of simulated ones, which all have the same, the whole path but for their size."""
     rest = url.partition("://")[2] or url
     name, _, path = rest.partition("/")
-    return (path.replace("/", "-") if name.startswith("sim") and path else name)[:255] or url[:255]
+    words = [word for word in path.split("/") if word and "=" not in word]
+    return ("-".join(words) if name.startswith("sim") and words else name)[:255] or url[:255]
 
 
 @atomically
@@ -162,11 +177,12 @@ def is_empty(host: Host) -> bool:
 @atomically
 def delete(*, host: Host, forced: bool) -> None:
     """In maintenance or disabled and empty; ``forced`` waives the first, never the second."""
-    ports.check_unused(host)
     if host.resource_state not in ("Maintenance", "Disabled") and not forced:
         raise InvalidParameter(f"id: host {host.name} is {host.resource_state}; put it into maintenance, or say forced")
-    if Host.all_tenants.filter(pk=host.pk).exclude(guests=0).exists():
+    # Who takes a place there writes this row too: it was first and is seen here, or finds no host any more.
+    if not Host.all_tenants.filter(pk=host.pk, guests=0).kernel_update(guests=0):
         raise ResourceInUse(f"id: machines hold capacity of host {host.name}")
+    ports.check_unused(host)
     HostTag.objects.filter(host=host).delete()
     host.mark_removed()
 

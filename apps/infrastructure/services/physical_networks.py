@@ -9,6 +9,7 @@ from apps.core.retry import atomically
 from apps.domains.models import Domain
 from apps.infrastructure import addresses, ports
 from apps.infrastructure.models import PhysicalNetwork, Pod, ServiceProvider, StorageNetworkRange, TrafficType, Zone
+from apps.infrastructure.services.places import hold
 
 KINDS = ("Guest", "Management", "Public", "Storage")
 ISOLATION = ("VLAN", "VXLAN", "GRE", "L3", "STT", "BCF_SEGMENT", "SSP", "ODL", "L3VPN", "VCS", "NSX", "OVN")
@@ -37,12 +38,15 @@ SERVICES = (*EVERYTHING, "SecurityGroup", "NetworkACL", "Connectivity")
 
 @atomically
 def create(*, zone: Zone, name: str, vlan: str = "", domain: Domain | None = None, **values: Any) -> PhysicalNetwork:
+    hold(zone)
     ranges = addresses.vlans(vlan)
     if zone.network_type == Zone.NetworkType.BASIC:
         if vlan:
             raise InvalidParameter("vlan: networks of a Basic zone are not isolated by VLAN")
         if PhysicalNetwork.all_tenants.filter(zone=zone).exists():
             raise InvalidParameter("zoneid: a Basic zone has one physical network")
+    basic = zone.network_type == Zone.NetworkType.BASIC
+    values = {"broadcast_domain_range": "POD" if basic else "ZONE", **values}
     network = PhysicalNetwork(zone=zone, name=name, vlan=vlan, domain=domain, **values)
     network.save()
     for provider, services in PROVIDERS.items():
@@ -74,6 +78,7 @@ def update(*, network: PhysicalNetwork, vlan: str | None = None, **values: Any) 
 
 @atomically
 def delete(*, network: PhysicalNetwork) -> None:
+    hold(network)
     ports.check_unused(network)
     _change_vlans(network, [])
     for model in (TrafficType, ServiceProvider):
@@ -142,10 +147,18 @@ def update_provider(
     if services is not None:
         provider.services = _checked(services, PROVIDERS[provider.name])
         provider.save(update_fields=["services"])
+    if state == "Enabled":
+        _check_ready(provider)
     if state:
         provider.state = state
         type(provider).all_tenants.filter(pk=provider.pk).kernel_update(state=state)
     return provider
+
+
+def _check_ready(provider: ServiceProvider) -> None:
+    for answer in ports.provider_lacks.all():
+        if words := answer(provider):
+            raise InvalidParameter(f"state: provider {provider.name} is not ready: {words}")
 
 
 @atomically

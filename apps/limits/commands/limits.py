@@ -6,9 +6,10 @@ from apps.core.callers import DOMAIN, USER, Caller
 from apps.core.commands import Command, command
 from apps.core.errors import InvalidParameter
 from apps.core.lists import MemoryListCommand
+from apps.core.refs import Known
 from apps.core.responses import Plain
 from apps.core.scope import named_account, reachable_domain, reachable_project
-from apps.core.wire import Bool, Int, Long, Str, Uuid
+from apps.core.wire import Bool, Int, Long, Str
 from apps.limits import services
 from apps.limits.kinds import BY_NAME, BY_NUMBER, KINDS, Kind
 from apps.limits.models import Counter
@@ -85,8 +86,8 @@ class ListResourceLimits(MemoryListCommand):
     resourcetype = Int(help_text=TYPE)
     resourcetypename = Str(help_text="kind of resource by its name")
     account = Str(help_text="limits of this account, with domainid")
-    domainid = Uuid(help_text="limits of this domain, or of the account in it")
-    projectid = Uuid(help_text="limits of this project")
+    domainid = Known("domains.Domain", help_text="limits of this domain, or of the account in it")
+    projectid = Known("accounts.Account", help_text="limits of this project")
     listall = Bool(help_text="without effect: limits are those of one owner")
     isrecursive = Bool(help_text="without effect: limits are those of one owner")
 
@@ -105,8 +106,8 @@ class UpdateResourceLimit(Command):
     resourcetype = Int(required=True, help_text=TYPE)
     max = Long(min_value=-1, default=-1, help_text="the limit; -1 for none; GiB for storage, MiB for memory")
     account = Str(help_text="limit of this account, with domainid")
-    domainid = Uuid(help_text="limit of this domain, or of the account in it")
-    projectid = Uuid(help_text="limit of this project")
+    domainid = Known("domains.Domain", help_text="limit of this domain, or of the account in it")
+    projectid = Known("accounts.Account", help_text="limit of this project")
 
     def run(self, resourcetype: int, max: int, **given: Any) -> dict[str, Any]:
         (kind,) = kind_of(resourcetype)
@@ -123,9 +124,9 @@ class UpdateResourceLimit(Command):
 class UpdateResourceCount(Command):
     """Counts again what an account or a domain has, and puts its counters right."""
 
-    domainid = Uuid(required=True, help_text="the domain, or that of the account")
+    domainid = Known("domains.Domain", required=True, help_text="the domain, or that of the account")
     account = Str(help_text="count for this account only")
-    projectid = Uuid(help_text="count for this project only")
+    projectid = Known("accounts.Account", help_text="count for this project only")
     resourcetype = Int(help_text=TYPE)
 
     def run(self, resourcetype: int | None = None, **given: Any) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from apps.hypervisors.base import NicSpec
 from apps.machines import ports
 from apps.machines.models import Nic, VirtualMachine
 from apps.network.models import Network
+from apps.network.services import addressing
 
 ALLOCATED, RESERVED = "Allocated", "Reserved"
 
@@ -22,9 +23,9 @@ def allocate(
     ip: str | None = None,
     mac: str | None = None,
 ) -> Nic:
-    from apps.network.services import addressing
-
     got = addressing.take(network, wanted_ip=ip, wanted_mac=mac, by=vm.lock_key)
+    if mac and Nic.all_tenants.filter(network=network, mac=mac).exists():  # the row of the network is held now
+        raise InvalidParameter(f"macaddress: there is a card {mac} in network {network.name} already")
     nic = Nic(
         vm=vm,
         network=network,
@@ -43,8 +44,6 @@ def allocate(
 @atomically
 def release(nic: Nic) -> None:
     """Remove the card and give its address back; once, however often this is called."""
-    from apps.network.services import addressing
-
     for leave in ports.leaving.all():
         leave(nic.vm, [nic.pk])
     if nic.mark_removed():
@@ -54,7 +53,21 @@ def release(nic: Nic) -> None:
             addressing.give_back(address)
 
 
+@atomically
+def readdress(nic: Nic, ip: str | None) -> None:
+    """The new address is taken before the old one is given back, so that it is another one."""
+    got = addressing.take(nic.network, wanted_ip=ip, wanted_mac=nic.mac, by=nic.vm.lock_key)
+    old, nic.address, nic.ip, nic.gateway, nic.netmask = nic.address, got.row, got.ip, got.gateway, got.netmask
+    nic.save(update_fields=["address", "ip", "gateway", "netmask"])
+    if old:
+        addressing.give_back(old)
+
+
+@atomically
 def release_all(vm: VirtualMachine) -> None:
+    """The machine goes for good, with or without cards."""
+    for leave in ports.leaving.all():
+        leave(vm, [])
     for nic in Nic.all_tenants.filter(vm=vm).select_related("address", "vm").order_by("pk"):
         release(nic)
 

@@ -1,64 +1,60 @@
-from ipaddress import AddressValueError, IPv4Address
 from typing import Any
 
 from django.db.models import QuerySet
 
 from apps.core.callers import ROOT, USER, Access
-from apps.core.commands import AsyncCommand, CreateCommand, command
+from apps.core.commands import AsyncCommand, Command, CreateCommand, command
 from apps.core.errors import InvalidParameter
-from apps.core.lists import OwnedListCommand
-from apps.core.refs import Owner, Ref, RefFilter
-from apps.core.wire import Bool, Str
+from apps.core.refs import Owner, Ref
+from apps.core.wire import Bool, Str, Uuid
 from apps.infrastructure.models import Zone
-from apps.network.commands.responses import AcquiredAddressResponse, AddressResponse
-from apps.network.models import Network, PublicAddress
-from apps.network.services import networks, public
+from apps.network.commands.responses import AcquiredAddressResponse
+from apps.network.models import Network, PublicAddress, RangeAddress
+from apps.network.services import devices, networks, public, ranges
+
+A = PublicAddress.State
+
+
+def address_ref(*, required: bool = True) -> Ref:
+    return Ref("network.PublicAddress", Access.OPERATE, source="address", required=required, help_text="the address")
+
+
+def shown() -> Bool:
+    return Bool(source="is_displayed", allowed=ROOT, help_text="is it shown to its user")
 
 
 @command("associateIpAddress", roles=USER, event="NET.IPASSIGN", response=AcquiredAddressResponse, locks=("network",))
 class AssociateIpAddress(CreateCommand):
-    """Acquires a public address, for a network or to be used later."""
+    """Acquires a public address for a network; the first one of a network with source NAT serves that."""
 
     networkid = Ref("network.Network", Access.OPERATE, source="network", help_text="the network that it is for")
-    zoneid = Ref("infrastructure.Zone", Access.USE, source="zone", help_text="the zone, where no network is given")
-    ipaddress = Str(length=64, source="wanted", help_text="this one; any free one if absent")
-    fordisplay = Bool(source="is_displayed", allowed=ROOT, help_text="is it shown to its user")
+    zoneid = Ref(
+        "infrastructure.Zone",
+        Access.USE,
+        source="zone",
+        help_text="the zone, where no network is given: its owner's only isolated network there gets the address",
+    )
+    ipaddress = Str(length=64, source="wanted", help_text="this one, which is free or reserved; any if absent")
+    fordisplay = shown()
     owner = Owner()
 
     def create(
         self, owner: Any, network: Network | None = None, zone: Zone | None = None, wanted: str = "", **values: Any
     ) -> PublicAddress:
-        zone = network.zone if network else zone
-        if zone is None:
-            raise InvalidParameter("networkid or zoneid must say where the address is needed")
-        if network is None:
-            network = self.only_network(owner, zone)
-        if network is not None and network.guest_type != "Isolated":
+        network = network or networks.only_isolated(owner, zone)
+        if network.guest_type != "Isolated":
             raise InvalidParameter("networkid: only isolated networks have public addresses")
-        if wanted:
-            wanted = self.read(wanted)
-        holder = network.owner if network else owner
-        return public.acquire(owner=holder, zone=zone, network=network, wanted=wanted or None, **values)
-
-    @staticmethod
-    def read(text: str) -> str:
-        try:
-            return str(IPv4Address(text))
-        except AddressValueError:
-            raise InvalidParameter(f"ipaddress: {text!r} is no IPv4 address") from None
-
-    @staticmethod
-    def only_network(owner: Any, zone: Zone) -> Network | None:
-        rows = list(Network.objects.owned_by(owner).filter(zone=zone, guest_type="Isolated")[:2])
-        return rows[0] if len(rows) == 1 else None
+        ip = public.read(wanted) if wanted else None
+        return public.associate(owner=network.owner, zone=network.zone, network=network, wanted=ip, **values)
 
     def run(self, row: PublicAddress, **values: Any) -> PublicAddress:
         if row.network_id:
-            networks.ensure_applied(row.network_id)
-        return row
+            devices.tell(row.network_id)
+        return public.assigned(row)
 
     def failed(self, row: PublicAddress) -> None:
-        public.let_go(row)
+        """It may be on a device already: it is free for others when that is known."""
+        public.begin_release(row)
 
 
 @command(
@@ -67,15 +63,17 @@ class AssociateIpAddress(CreateCommand):
 class DisassociateIpAddress(AsyncCommand):
     """Gives a public address back, with its rules."""
 
-    id = Ref("network.PublicAddress", Access.OPERATE, source="address", help_text="the address")
+    id = address_ref(required=False)
     ipaddress = Str(length=64, source="text", help_text="the address by its digits, in place of id")
 
     def run(self, address: PublicAddress | None = None, text: str = "") -> dict[str, Any]:
         row = address or self.found(text)
         public.check_releasable(row)
-        public.let_go(row)
-        if row.network_id:
-            networks.ensure_applied(row.network_id)
+        if row.network_id is None:
+            public.let_go(row)
+        else:
+            public.begin_release(row)
+            devices.tell(row.network_id)
         return {"success": True}
 
     def found(self, text: str) -> PublicAddress:
@@ -85,36 +83,53 @@ class DisassociateIpAddress(AsyncCommand):
         return row
 
 
-@command("listPublicIpAddresses", roles=USER, response=AddressResponse)
-class ListPublicIpAddresses(OwnedListCommand):
-    """Lists public addresses that accounts hold."""
+@command("updateIpAddress", roles=USER, event="NET.IPUPDATE", response=AcquiredAddressResponse, locks=("address",))
+class UpdateIpAddress(AsyncCommand):
+    """Shows a public address to its user, or hides it."""
 
-    model = "network.PublicAddress"
-    keyword_in = ("ip",)
-    filters = {
-        "ipaddress": "ip",
-        "state": "state",
-        "issourcenat": Bool(lookup="is_source_nat", help_text="source NAT addresses, or others"),
-        "fordisplay": Bool(lookup="is_displayed", allowed=ROOT, help_text="those that are shown, or not"),
-        "associatednetworkid": RefFilter("network.Network", "network"),
-        "networkid": RefFilter("network.Network", "network", source="of_network"),
-        "physicalnetworkid": RefFilter("infrastructure.PhysicalNetwork", "address__range__physical_network"),
-        "vlanid": RefFilter("network.IpRange", "address__range"),
-        "zoneid": RefFilter("infrastructure.Zone", "zone"),
-        "allocatedonly": Bool(
-            default=True, help_text="true: those that accounts hold; others are counted by listCapacity"
-        ),
-        "forvirtualnetwork": Bool(default=True, help_text="true: addresses of virtual networks, which all of them are"),
-        "forloadbalancing": Bool(help_text="those with rules of balancers; there are none yet"),
-        "isstaticnat": Bool(help_text="those that are mapped to one machine, or others"),
-    }
+    id = address_ref()
+    fordisplay = shown()
 
-    def narrow(self, rows: QuerySet, given: dict[str, Any]) -> QuerySet:
-        if given.get("forloadbalancing") or not given["forvirtualnetwork"]:
-            return rows.none()
-        if not given["allocatedonly"]:
-            raise InvalidParameter("allocatedonly: free addresses are counted by listCapacity, not listed")
-        if "isstaticnat" in given:
-            mapped = {"static_nat__isnull": not given["isstaticnat"]}
-            rows = rows.filter(**mapped)
-        return rows
+    def run(self, address: PublicAddress, **values: Any) -> PublicAddress:
+        for name, value in values.items():
+            setattr(address, name, value)
+            address.save(update_fields=[name])
+        return address
+
+
+@command("reserveIpAddress", roles=USER, event="NET.IPRESERVE", response=AcquiredAddressResponse)
+class ReserveIpAddress(Command):
+    """Keeps a free public address for an account, until it is released or associated."""
+
+    id = Uuid(required=True, source="uuid", help_text="the free address, as listPublicIpAddresses shows it")
+    fordisplay = shown()
+    owner = Owner()
+
+    def run(self, uuid: str, owner: Any, **values: Any) -> PublicAddress:
+        rows = RangeAddress.objects.filter(uuid=uuid, taken_by="", range__in=ranges.public().filter(allowed_to(owner)))
+        free = rows.select_related("range__zone").first()
+        if free is None:
+            raise InvalidParameter(f"id: there is no free address {uuid} for the account")
+        return public.reserve(owner=owner, free=free, **values)
+
+
+@command("releaseIpAddress", roles=USER, event="NET.IPRELEASE", response=None)
+class ReleaseIpAddress(Command):
+    """Gives a reserved address back."""
+
+    id = address_ref()
+
+    def run(self, address: PublicAddress) -> None:
+        if address.state != A.RESERVED:
+            raise InvalidParameter(f"id: address {address.ip} is {address.state}, not Reserved")
+        public.let_go(address)
+
+
+def allowed_to(owner: Any) -> Any:
+    return ranges.usable_by(owner)
+
+
+def free_for(caller: Any) -> QuerySet[RangeAddress]:
+    """Free public addresses that the caller's account could acquire; an operator sees all."""
+    rows = ranges.public() if caller.is_root else ranges.public().filter(allowed_to(caller.account))
+    return RangeAddress.objects.filter(range__in=rows, taken_by="")

@@ -1,25 +1,50 @@
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from django.db.models import Q, QuerySet
 
 from apps.core import scope
-from apps.core.callers import ROOT, USER, Access
+from apps.core.callers import ROOT, USER, Access, Caller
 from apps.core.commands import AsyncCommand, Command, command
 from apps.core.errors import InvalidParameter, PermissionDenied
 from apps.core.lists import OwnedListCommand, scope_of
-from apps.core.reach import NOBODY
-from apps.core.refs import Owner, Ref, RefFilter
-from apps.core.wire import Bool, List, Str
+from apps.core.reach import NOBODY, under
+from apps.core.refs import Compound, Owner, Ref, RefFilter
+from apps.core.scope import named_account, owner_of_new, reachable_domain, reachable_project
+from apps.core.wire import Bool, Field, List, Str
 from apps.infrastructure.models import Zone
 from apps.jobs.flows import begin
 from apps.network.commands.responses import NetworkResponse
-from apps.network.flows.shutdown import RESTART, SHUTDOWN, Restart, Shutdown
+from apps.network.flows import implement
+from apps.network.flows.restart import RESTART, Restart
+from apps.network.flows.shutdown import SHUTDOWN, Shutdown
 from apps.network.models import Network
-from apps.network.services import networks
+from apps.network.services import devices, networks, public
 from apps.offerings.models import NetworkOffering
 
 RANGE = ("gateway", "netmask", "startip", "endip")
 DNS = "name server of its machines; the zone's if absent"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Whose the network will be; ``domain`` where a domain was named without an account."""
+
+    owner: Any
+    domain: Any = None
+
+
+class ForWhom(Compound):
+    """As ``Owner``; a domain alone means all of its accounts, of a shared network."""
+
+    parts: ClassVar[dict[str, Field]] = Owner.parts
+
+    def read(self, name: str, given: Mapping[str, Any], caller: Caller) -> Any:
+        values = self.given_parts(given, caller)
+        if values["domainid"] and not (values["account"] or values["projectid"]):
+            return Holder(caller.account, reachable_domain(caller, values["domainid"]))
+        return Holder(owner_of_new(caller, **values))
 
 
 @command("createNetwork", roles=USER, event="NETWORK.CREATE", response=NetworkResponse)
@@ -50,22 +75,32 @@ class CreateNetwork(Command):
     dns1 = Str(length=64, help_text=f"first {DNS}")
     dns2 = Str(length=64, help_text=f"second {DNS}")
     displaynetwork = Bool(source="is_displayed", allowed=ROOT, help_text="is it shown to its users")
-    owner = Owner()
+    bypassvlanoverlapcheck = Bool(
+        source="may_overlap", allowed=ROOT, help_text="take the VLAN also where another network of the zone has it"
+    )
+    sourcenatipaddress = Str(length=64, source="source_nat_ip", help_text="the public address of an isolated network")
+    holder = ForWhom()
 
-    def run(self, offering: NetworkOffering, zone: Zone, **values: Any) -> Network:
+    def run(self, offering: NetworkOffering, zone: Zone, holder: Holder, **values: Any) -> Network:
+        values["owner"] = holder.owner
         if offering.guest_ip_type == "Shared":
-            return self.shared(offering, zone, values)
+            return self.shared(offering, zone, holder, values)
         for name in ("startip", "endip"):
             if values.pop(name, None):
                 raise InvalidParameter(f"{name}: an isolated network gives all addresses of its CIDR")
         if values.pop("acl_type", "Account") != "Account":
             raise InvalidParameter("acltype: an isolated network is of an account")
         values.pop("subdomain_access", None)
-        return networks.create_isolated(offering=offering, zone=zone, **values)
+        row = networks.create_isolated(offering=offering, zone=zone, **values)
+        if offering.is_persistent:
+            implement.soon(row.pk)
+        return row
 
-    def shared(self, offering: NetworkOffering, zone: Zone, values: dict[str, Any]) -> Network:
+    def shared(self, offering: NetworkOffering, zone: Zone, holder: Holder, values: dict[str, Any]) -> Network:
         if not self.caller.is_root:
             raise PermissionDenied("networkofferingid: shared networks are made by administrators")
+        if values.pop("source_nat_ip", ""):
+            raise InvalidParameter("sourcenatipaddress: a shared network has no public address")
         given = {name: values.pop(name) for name in RANGE if values.get(name)}
         span = None
         if given:
@@ -73,9 +108,9 @@ class CreateNetwork(Command):
                 raise InvalidParameter(f"{missing[0]}: the range of a shared network needs it")
             span = {"gateway": given["gateway"], "netmask": given["netmask"], "start_ip": given["startip"]}
             span["end_ip"] = given.get("endip", given["startip"])
-        owner = values["owner"]
-        domain = owner.domain if values.get("acl_type") == "Domain" and owner.domain.parent_id else None
-        return networks.create_shared(offering=offering, zone=zone, span=span, domain=domain, **values)
+        if holder.domain is not None and values.get("acl_type") == "Account":
+            raise InvalidParameter("account: a network for an account needs one, with domainid")
+        return networks.create_shared(offering=offering, zone=zone, span=span, domain=holder.domain, **values)
 
 
 def network_ref() -> Ref:
@@ -93,11 +128,26 @@ class UpdateNetwork(AsyncCommand):
     dns1 = Str(length=64, help_text=f"first {DNS}")
     dns2 = Str(length=64, help_text=f"second {DNS}")
     displaynetwork = Bool(source="is_displayed", allowed=ROOT, help_text="is it shown to its users")
+    networkofferingid = Ref(
+        "offerings.NetworkOffering", Access.USE, source="offering", help_text="its offering from now on"
+    )
+    changecidr = Bool(help_text="may the new offering change its addresses; none of ours does")
+    forced = Bool(allowed=ROOT, help_text="without effect: services that are in use are never taken away")
+    sourcenatipaddress = Str(length=64, source="source_nat_ip", help_text="another one of its addresses as source NAT")
 
-    def run(self, network: Network, **values: Any) -> Network:
+    def run(
+        self, network: Network, offering: NetworkOffering | None = None, source_nat_ip: str = "", **values: Any
+    ) -> Any:
+        for name in ("changecidr", "forced"):
+            values.pop(name, None)
+        if source_nat_ip:
+            public.change_source_nat(network=network, wanted=public.read(source_nat_ip))
         networks.update(network=network, **values)
-        networks.ensure_applied(network.pk)
-        return network
+        if offering is None or offering.pk == network.offering_id:
+            devices.tell(network.pk)
+            return network
+        networks.change_offering(network=network, offering=offering)
+        return begin(RESTART, Restart(network_id=network.pk)) if network.state in devices.UP else network
 
 
 @command("deleteNetwork", roles=USER, event="NETWORK.DELETE", response=None, locks=("network",))
@@ -105,11 +155,11 @@ class DeleteNetwork(AsyncCommand):
     """Deletes a network in which no machine is left, with its addresses and rules."""
 
     id = network_ref()
-    forced = Bool(default=False, allowed=ROOT, help_text="without effect yet: what uses the network must go first")
+    forced = Bool(allowed=ROOT, help_text="also if its devices do not answer; they are removed when they do")
 
     def run(self, network: Network, forced: bool = False) -> Any:
         networks.check_deletable(network)
-        return begin(SHUTDOWN, Shutdown(network_id=network.pk, delete=True))
+        return begin(SHUTDOWN, Shutdown(network_id=network.pk, delete=True, forced=forced))
 
 
 @command("restartNetwork", roles=USER, event="NETWORK.RESTART", response=None, locks=("network",))
@@ -131,6 +181,7 @@ class ListNetworks(OwnedListCommand):
 
     model = "network.Network"
     keyword_in = ("name", "display_text")
+    tells_count = True
     filters = {
         "name": "name",
         "type": "guest_type",
@@ -147,32 +198,54 @@ class ListNetworks(OwnedListCommand):
         "forvpc": Bool(help_text="tiers of VPCs, or what is none"),
         "issystem": Bool(help_text="networks of the system; there are none to list"),
         "supportedservices": List(help_text="those with all these services"),
+        "networkfilter": Str(
+            choices=("account", "domain", "accountdomain", "shared", "all"),
+            help_text="account, domain, accountdomain, shared (by other accounts) or all",
+        ),
     }
 
     def visible(self, given: dict[str, Any]) -> QuerySet:
-        rows = super().visible(given)
-        if given.keys() & {"account", "domainid", "projectid"}:
-            return rows
-        mine = scope.resolve(self.caller, scope_of(given))
-        shared = shared_with(self.caller)
-        return (
-            Network.all_tenants.filter(mine | shared)
-            if "id" not in given
-            else rows | Network.all_tenants.filter(shared)
-        )
+        word = given.pop("networkfilter", "all")
+        if "id" in given:
+            return super().visible(given) if self.caller.is_root else Network.objects.visible_to(self.caller)
+        accounts, path = self.for_whom(given)
+        shared = Network.reach.given_to(accounts, path)
+        below = given.get("isrecursive") or (given.get("listall") and not given.get("account"))
+        if below and (self.caller.is_root or self.caller.is_domain_admin):
+            shared |= under(path, "domain__path")
+        whose = shared & SHARED[word]
+        if word in ("all", "account", "accountdomain"):
+            whose |= scope.resolve(self.caller, scope_of(given))
+        return Network.all_tenants.filter(whose)
+
+    def for_whom(self, given: dict[str, Any]) -> tuple[frozenset[int], str]:
+        """The accounts, and the path of the domain, that networks of others may be there for."""
+        project, name, domain = (given.get(word) for word in ("projectid", "account", "domainid"))
+        if project == "-1":
+            return self.caller.projects, self.caller.path
+        if project or name:
+            found = named_account(self.caller, name, domain) if name else reachable_project(self.caller, project)
+            return frozenset({found.pk}), found.domain.path
+        if domain:
+            return frozenset(), reachable_domain(self.caller, domain).path
+        return self.caller.accounts, self.caller.path
 
     def narrow(self, rows: QuerySet, given: dict[str, Any]) -> QuerySet:
         if given.get("forvpc") or given.get("issystem"):
+            return rows.none()
+        if given.get("canusefordeploy") is False:
             return rows.none()
         for service in given.get("supportedservices") or ():
             rows = rows.filter(offering__services__has_key=service)
         return rows
 
 
-def shared_with(caller: Any) -> Q:
-    """Shared networks that the caller may use: public ones, those of its domain or, with access, of one above."""
-    above = [int(key) for key in caller.path.strip("/").split("/")]
-    if not above:
-        return NOBODY
-    inherited = Q(domain__in=above[:-1], subdomain_access=True)
-    return Q(guest_type="Shared") & (Q(is_public=True) | Q(domain=above[-1]) | inherited)
+# By networkfilter: which networks of others.
+FOR_DOMAINS, OF_ACCOUNTS = Q(acl_type="Domain"), Q(acl_type="Account")
+SHARED = {
+    "account": NOBODY,
+    "domain": FOR_DOMAINS,
+    "accountdomain": FOR_DOMAINS,
+    "shared": OF_ACCOUNTS,
+    "all": FOR_DOMAINS | OF_ACCOUNTS,
+}

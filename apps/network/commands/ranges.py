@@ -12,7 +12,16 @@ from apps.core.wire import Bool, Str, Uuid
 from apps.infrastructure.models import PhysicalNetwork, Zone
 from apps.network.commands.responses import VlanIpRangeResponse, VlanResponse
 from apps.network.models import IpRange, Network
-from apps.network.services import networks, ranges
+from apps.network.services import networks, ranges, segments
+
+
+def holder(caller: Any, account: str | None, domainid: str | None, projectid: str | None) -> dict[str, Any]:
+    """Who alone takes the addresses: an account, a domain, or all."""
+    if projectid:
+        return {"owner": reachable_project(caller, projectid)}
+    if account:
+        return {"owner": named_account(caller, account, domainid)}
+    return {"domain": reachable_domain(caller, domainid)} if domainid else {}
 
 
 @command("createVlanIpRange", roles=ROOT, event="VLAN.IP.RANGE.CREATE", response=VlanResponse)
@@ -41,17 +50,10 @@ class CreateVlanIpRange(Command):
             if not values.get(name):
                 raise InvalidParameter(f"{wire}: a range needs it")
         values["end_ip"] = values.get("end_ip") or values["start_ip"]
-        holder = {name: values.pop(name, None) for name in ("account", "domainid", "projectid")}
-        values |= self.holder(**holder)
+        named = {name: values.pop(name, None) for name in ("account", "domainid", "projectid")}
+        values |= holder(self.caller, **named)
         network = values.pop("network", None)
         return self.public(**values) if public else self.guest(network, values)
-
-    def holder(self, account: str | None, domainid: str | None, projectid: str | None) -> dict[str, Any]:
-        if projectid:
-            return {"owner": reachable_project(self.caller, projectid)}
-        if account:
-            return {"owner": named_account(self.caller, account, domainid)}
-        return {"domain": reachable_domain(self.caller, domainid)} if domainid else {}
 
     @staticmethod
     def public(zone: Zone | None = None, physical_network: PhysicalNetwork | None = None, **values: Any) -> IpRange:
@@ -65,8 +67,8 @@ class CreateVlanIpRange(Command):
         physical_network = physical_network or carriers.order_by("pk").first()
         if physical_network is None:
             raise InvalidParameter("zoneid: the zone has no physical network that carries public traffic yet")
-        networks.vlan_number(values.get("vlan", ""))
-        values["vlan"] = values.get("vlan") or "untagged"
+        number = segments.number_of(values.get("vlan", ""))
+        values["vlan"] = str(number) if number else "untagged"
         values.pop("pod", None)
         return ranges.create(zone=zone, physical_network=physical_network, for_virtual_network=True, **values)
 
@@ -74,8 +76,8 @@ class CreateVlanIpRange(Command):
     def guest(network: Network | None, values: dict[str, Any]) -> IpRange:
         zone = values.pop("zone", None)
         if network is None and zone is not None:
-            shared = Network.all_tenants.filter(zone=zone, guest_type="Shared", is_public=True).order_by("pk")
-            network = shared.first() if shared.count() == 1 else None
+            shared = list(Network.all_tenants.filter(zone=zone, guest_type="Shared").order_by("pk")[:2])
+            network = shared[0] if len(shared) == 1 else None
         if network is None or network.guest_type != "Shared":
             raise InvalidParameter("networkid: ranges of guest addresses belong to a shared network")
         pod = values.pop("pod", None)
@@ -83,20 +85,10 @@ class CreateVlanIpRange(Command):
             raise InvalidParameter("podid: addresses of a Basic zone belong to a pod")
         if values.pop("vlan", "") not in ("", "untagged", network.vlan, f"vlan://{network.vlan}"):
             raise InvalidParameter("vlan: it is that of the network")
-        carrier = values.pop("physical_network", None) or network.physical_network
-        row = ranges.create(
-            zone=network.zone,
-            network=network,
-            pod=pod,
-            physical_network=carrier,
-            for_virtual_network=False,
-            vlan=network.vlan or "untagged",
-            **values,
-        )
-        if not network.cidr:
-            first = {"gateway": row.gateway, "netmask": row.netmask, "cidr": networks.cidr_text(row)}
-            networks.update(network=network, **first)
-        return row
+        for name in ("owner", "domain"):
+            if values.pop(name, None):
+                raise InvalidParameter("account or domainid: addresses of a shared network are for all who may use it")
+        return networks.add_range(network=network, pod=pod, **values)
 
 
 @command("deleteVlanIpRange", roles=ROOT, event="VLAN.IP.RANGE.DELETE", response=None)
@@ -107,6 +99,46 @@ class DeleteVlanIpRange(Command):
 
     def run(self, row: IpRange) -> None:
         ranges.delete(row=row)
+
+
+@command("updateVlanIpRange", roles=ROOT, event="VLAN.IP.RANGE.UPDATE", response=VlanResponse)
+class UpdateVlanIpRange(Command):
+    """Gives a range other ends; addresses in use stay in it."""
+
+    id = Ref("network.IpRange", Access.OPERATE, source="row", required=True, help_text="the range")
+    gateway = Str(length=64, help_text="its gateway")
+    netmask = Str(length=64, help_text="its netmask")
+    startip = Str(length=64, source="start_ip", help_text="first address")
+    endip = Str(length=64, source="end_ip", help_text="last address")
+    forsystemvms = Bool(source="for_system_vms", help_text="for system machines only")
+
+    def run(self, row: IpRange, **values: Any) -> IpRange:
+        return ranges.update(row=row, **values)
+
+
+@command("dedicatePublicIpRange", roles=ROOT, event="VLAN.IP.RANGE.DEDICATE", response=VlanResponse)
+class DedicatePublicIpRange(Command):
+    """Gives the addresses of a public range to one account, or to one domain and those below it."""
+
+    id = Ref("network.IpRange", Access.OPERATE, source="row", required=True, help_text="the range")
+    domainid = Uuid(required=True, help_text="the domain, or that of the account")
+    account = Str(length=100, help_text="the account")
+    projectid = Uuid(help_text="the project, in place of an account")
+
+    def run(self, row: IpRange, domainid: str, account: str | None = None, projectid: str | None = None) -> IpRange:
+        if account and projectid:
+            raise InvalidParameter("account and projectid cannot be given together")
+        return ranges.dedicate(row=row, **holder(self.caller, account, domainid, projectid))
+
+
+@command("releasePublicIpRange", roles=ROOT, event="VLAN.IP.RANGE.RELEASE", response=None)
+class ReleasePublicIpRange(Command):
+    """Gives the free addresses of a range to everybody again."""
+
+    id = Ref("network.IpRange", Access.OPERATE, source="row", required=True, help_text="the range")
+
+    def run(self, row: IpRange) -> None:
+        ranges.undedicate(row=row)
 
 
 @command("listVlanIpRanges", roles=ROOT, response=VlanIpRangeResponse)

@@ -1,17 +1,25 @@
 """What is said about networks and addresses."""
 
 from collections.abc import Sequence
+from ipaddress import IPv4Network
 from typing import Any
 
+from apps.accounts.models import Account
 from apps.core.answers import OwnedResponse, TagResponse
 from apps.core.responses import FULL, Batch, Computed, Field, Many, Response
 from apps.infrastructure.commands.responses import text
 from apps.network import ports
 from apps.offerings.commands.responses import services_of
 
+PROJECT = Account.Type.PROJECT
+
 
 def shown_owner(name: str, acl_type: str, in_project: bool) -> str:
     return name if acl_type == "Account" and not in_project else None  # type: ignore[return-value]
+
+
+def first(whose: str | None, owner: str) -> str:
+    return whose or owner
 
 
 class NetworkResponse(OwnedResponse):
@@ -20,6 +28,9 @@ class NetworkResponse(OwnedResponse):
     with_jobs = False
 
     account = Computed(("owner__name", "acl_type", "in_project"), shown_owner)
+    domainid = Computed(("domain__uuid", "owner__domain__uuid"), first, type="string")
+    domain = Computed(("domain__name", "owner__domain__name"), first)
+    domainpath = Computed(("domain__wire_path", "owner__domain__wire_path"), first)
     id = Field("uuid")
     name = Field()
     displaytext = Field("display_text")
@@ -30,7 +41,7 @@ class NetworkResponse(OwnedResponse):
     created = Field()
     zoneid = Field("zone__uuid")
     zonename = Field("zone__name")
-    physicalnetworkid = Field("physical_network__uuid")
+    physicalnetworkid = Field("physical_network__uuid", view=FULL)
     networkofferingid = Field("offering__uuid")
     networkofferingname = Field("offering__name")
     networkofferingdisplaytext = Field("offering__display_text")
@@ -69,6 +80,14 @@ class NetworkResponse(OwnedResponse):
     tags = Many(TagResponse, "row_id", by_kind=True)
 
 
+def if_account(name: str | None, kind: int | None) -> str | None:
+    return None if kind == PROJECT else name
+
+
+def if_project(name: str | None, kind: int | None) -> str | None:
+    return name if kind == PROJECT else None
+
+
 class VlanIpRangeResponse(Response):
     wire_name = "vlaniprange"
     model = "network.IpRange"
@@ -87,15 +106,15 @@ class VlanIpRangeResponse(Response):
     physicalnetworkid = Field("physical_network__uuid")
     podid = Field("pod__uuid")
     podname = Field("pod__name")
-    account = Field("owner__name")
+    account = Computed(("owner__name", "owner__type"), if_account)
+    project = Computed(("owner__name", "owner__type"), if_project)
+    projectid = Computed(("owner__uuid", "owner__type"), if_project)
     domainid = Computed(("owner__domain__uuid", "domain__uuid"), lambda a, b: a or b, type="string")
     domain = Computed(("owner__domain__name", "domain__name"), lambda a, b: a or b, type="string")
     domainpath = Computed(("owner__domain__wire_path", "domain__wire_path"), lambda a, b: a or b, type="string")
 
 
 def _cidr(gateway: str, netmask: str) -> str:
-    from ipaddress import IPv4Network
-
     return str(IPv4Network(f"{gateway}/{netmask}", strict=False))
 
 
@@ -142,7 +161,7 @@ class AddressResponse(OwnedResponse):
     associatednetworkname = Field("network__name")
     networkid = Field("network__uuid")
     networkname = Field("network__name")
-    physicalnetworkid = Field("address__range__physical_network__uuid")
+    physicalnetworkid = Field("address__range__physical_network__uuid", view=FULL)
     vlanid = Field("address__range__uuid")
     vlanname = Field("address__range__vlan", view=FULL)
     forvirtualnetwork = Field("address__range__for_virtual_network")
@@ -151,6 +170,33 @@ class AddressResponse(OwnedResponse):
     hasannotations = Computed((), bool, type="boolean")
     facts = Batch(facts, FACTS)
     tags = Many(TagResponse, "row_id", by_kind=True)
+
+
+class PoolAddressResponse(Response):
+    """An address of a range that no account holds, as far as it has the same fields."""
+
+    wire_name = "publicipaddress"
+    model = "network.RangeAddress"
+
+    id = Field("uuid")
+    ipaddress = Field("ip", type="string")
+    state = Computed(("taken_by",), lambda taken_by: "Allocated" if taken_by else "Free", type="string")
+    zoneid = Field("range__zone__uuid")
+    zonename = Field("range__zone__name")
+    issourcenat = Computed((), bool, type="boolean")
+    isstaticnat = Computed((), bool, type="boolean")
+    issystem = Computed((), bool, type="boolean")
+    isportable = Computed((), bool, type="boolean")
+    hasannotations = Computed((), bool, type="boolean")
+    hasrules = Computed((), bool, type="boolean")
+    networkid = Field("range__network__uuid")
+    networkname = Field("range__network__name")
+    physicalnetworkid = Field("range__physical_network__uuid", view=FULL)
+    vlanid = Field("range__uuid")
+    vlanname = Field("range__vlan", view=FULL)
+    forvirtualnetwork = Field("range__for_virtual_network")
+    forsystemvms = Field("range__for_system_vms", view=FULL)
+    tags = Computed((), list, type="list")
 
 
 class AcquiredAddressResponse(AddressResponse):

@@ -5,13 +5,11 @@ cleanup brings it up again.
 from dataclasses import dataclass
 from typing import Any
 
-from apps.core.errors import ResourceInUse
 from apps.core.retry import atomically
+from apps.hypervisors.errors import Refused, Unknown
 from apps.jobs.flows import Flow, Step
-from apps.network import ports
-from apps.network.flows.implement import apply, ensure_devices, remove_devices
 from apps.network.models import Network
-from apps.network.services import networks
+from apps.network.services import devices, networks, segments
 from apps.network.states import NETWORK
 
 S = Network.State
@@ -19,27 +17,42 @@ S = Network.State
 
 @dataclass
 class Shutdown:
+    """``forced`` deletes the network also when its devices do not answer; they are removed when they do."""
+
     network_id: int
     delete: bool = False
+    forced: bool = False
 
 
-def row(ctx: Shutdown) -> Network:
-    rows = Network.including_removed.select_related("offering", "zone", "owner__domain", "owner__role")
-    return rows.get(pk=ctx.network_id)
+def row(ctx: Any) -> Network:
+    return devices.read(ctx.network_id)
 
 
-def begin(ctx: Shutdown) -> None:
+def close(ctx: Shutdown) -> None:
     network = row(ctx)
-    if ctx.delete:
-        networks.check_deletable(network)
-    elif any(answer(network.pk) for answer in ports.is_busy.all()):
-        raise ResourceInUse(f"a machine runs in network {network.name}")
-    if network.state == S.IMPLEMENTED:
-        NETWORK.fire(network, "DestroyNetwork")
+    if not network.removed:
+        networks.close(network, delete=ctx.delete)
+
+
+def remove_devices(ctx: Any) -> None:
+    network = row(ctx)
+    for provider in devices.providers_of(network):
+        provider.remove(network)
+
+
+def remove_or_abandon(ctx: Shutdown) -> None:
+    try:
+        remove_devices(ctx)
+    except (Refused, Unknown):
+        if not ctx.forced:
+            raise
+        network = row(ctx)
+        for provider in devices.providers_of(network):
+            provider.abandon(network)
 
 
 def free_segment(ctx: Shutdown) -> None:
-    networks.free_segment(row(ctx))
+    segments.free(row(ctx))
 
 
 @atomically
@@ -57,40 +70,11 @@ def stays(ctx: Shutdown) -> None:
     """The network keeps its state: Shutdown is what the next attempt goes on from."""
 
 
-STEPS: tuple[Step[Any], ...] = (Step(begin), Step(remove_devices, tries=6), Step(free_segment))
 SHUTDOWN = Flow(
     "network.shutdown",
     Shutdown,
-    steps=STEPS,
+    steps=(Step(close), Step(remove_or_abandon, tries=6), Step(free_segment)),
     on_success=down,
     on_failure=stays,
     locks=lambda ctx: [row(ctx).lock_key],
-)
-
-
-@dataclass
-class Restart:
-    network_id: int
-    cleanup: bool = False
-
-
-def remake_devices(ctx: Restart) -> None:
-    if ctx.cleanup:
-        remove_devices(ctx)  # type: ignore[arg-type]
-
-
-def restarted(ctx: Restart) -> None:
-    Network.all_tenants.filter(pk=ctx.network_id).update(restart_required=False)
-
-
-def not_restarted(ctx: Restart) -> None:
-    Network.all_tenants.filter(pk=ctx.network_id).update(restart_required=True)
-
-
-RESTART = Flow(
-    "network.restart",
-    Restart,
-    steps=(Step(remake_devices, tries=6), Step(ensure_devices, tries=6), Step(apply, tries=6)),
-    on_success=restarted,
-    on_failure=not_restarted,
 )

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from apps.jobs.flows import Flow, Step, join
 from apps.network.flows.shutdown import SHUTDOWN, Shutdown
-from apps.network.models import Network, PublicAddress
+from apps.network.models import IpRange, Network, NetworkShare, PublicAddress
 from apps.network.services import public
 
 
@@ -16,13 +16,19 @@ class Teardown:
 
 def delete_networks(ctx: Teardown) -> None:
     for key in Network.objects.owned_by(ctx.account_id).order_by("pk").values_list("pk", flat=True):
-        join(ctx.children, SHUTDOWN, Shutdown(network_id=key, delete=True), key=f"network.shutdown:{key}")
+        join(ctx.children, SHUTDOWN, Shutdown(network_id=key, delete=True), key=f"network.delete:{key}")
 
 
 def release_addresses(ctx: Teardown) -> None:
     mine = PublicAddress.objects.owned_by(ctx.account_id).select_related("address__range", "owner__domain")
     for row in mine.order_by("pk"):
         public.let_go(row)
+
+
+def forget(ctx: Teardown) -> None:
+    """What others gave the account: networks to use, ranges to take addresses from."""
+    NetworkShare.objects.filter(account=ctx.account_id).delete()
+    IpRange.all_tenants.filter(owner=ctx.account_id).update(owner=None)
 
 
 def nothing(ctx: Teardown) -> None:
@@ -32,7 +38,7 @@ def nothing(ctx: Teardown) -> None:
 TEARDOWN = Flow(
     "network.teardown",
     Teardown,
-    (Step(delete_networks), Step(release_addresses)),
+    (Step(delete_networks), Step(release_addresses), Step(forget)),
     on_success=nothing,
     on_failure=nothing,
 )

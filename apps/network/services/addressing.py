@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 from django.db.models import F
 
-from apps.core.errors import InsufficientAddresses, InvalidParameter
+from apps.core.errors import InsufficientAddresses, InvalidParameter, ResourceInUse
 from apps.core.retry import atomically
 from apps.network.models import IpRange, Network, RangeAddress
 from apps.network.services import ranges
@@ -37,17 +37,23 @@ def new_mac() -> str:
 def take(network: Network, *, by: str, wanted_ip: str | None = None, wanted_mac: str | None = None) -> Address:
     """An address for a card in ``network``, held until it is given back. ``by`` is the lock key of the machine."""
     mac = wanted_mac or new_mac()
+    hold(network)
     if network.guest_type == "L2":
         if wanted_ip:
             raise InvalidParameter(f"ipaddress: network {network.name} has no addresses to give")
-        changed(network.pk)
         return Address(None, None, None, mac, None)
     row = _of_cidr(network, by, wanted_ip) if network.guest_type == "Isolated" else _of_ranges(network, by, wanted_ip)
     return Address(row.ip, row.range.gateway, row.range.netmask, mac, row)
 
 
+def hold(network: Network) -> None:
+    """The document changes, and until this transaction ends nobody removes the network or shuts it down."""
+    living = Network.all_tenants.filter(pk=network.pk).exclude(state=Network.State.DESTROY)
+    if not living.update(generation=F("generation") + 1):
+        raise ResourceInUse(f"network {network.name} is being deleted")
+
+
 def _of_ranges(network: Network, by: str, wanted: str | None) -> RangeAddress:
-    changed(network.pk)
     keys = IpRange.all_tenants.filter(network=network).order_by("pk").values_list("pk", flat=True)
     return ranges.take(keys, by, wanted)
 
@@ -55,9 +61,9 @@ def _of_ranges(network: Network, by: str, wanted: str | None) -> RangeAddress:
 def _of_cidr(network: Network, by: str, wanted: str | None) -> RangeAddress:
     inside = IPv4Network(network.cidr)
     owned = IpRange.all_tenants.get(network=network, is_lazy=True)
-    Network.all_tenants.filter(pk=network.pk).update(cursor=F("cursor") + 1, generation=F("generation") + 1)
     if wanted:
         return _insert(owned, _checked(inside, owned, wanted), by) or _refuse(network, wanted)
+    Network.all_tenants.filter(pk=network.pk).update(cursor=F("cursor") + 1)
     offset = Network.all_tenants.filter(pk=network.pk).values_list("cursor", flat=True)[0]
     number = int(inside.network_address) + 1 + offset
     if number < int(inside.broadcast_address) and (row := _insert(owned, number, by)):
@@ -79,7 +85,7 @@ def _insert(owned: IpRange, number: int, by: str) -> RangeAddress | None:
         return None
     row = RangeAddress(range=owned, ip=str(IPv4Address(number)), number=number, taken_by=by)
     RangeAddress.objects.bulk_create([row], ignore_conflicts=True)
-    found = RangeAddress.objects.filter(range=owned, number=number, taken_by=by).first()
+    found = RangeAddress.objects.filter(range=owned, number=number, uuid=row.uuid).first()
     if found is not None:
         found.range = owned
     return found

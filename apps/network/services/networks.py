@@ -3,23 +3,26 @@
 from ipaddress import IPv4Network
 from typing import Any
 
-from django.db.models import F
-
-from apps.core.callers import Caller
-from apps.core.errors import InsufficientCapacity, InvalidParameter, PermissionDenied, ResourceInUse
+from apps.core.errors import InvalidParameter, ResourceInUse
 from apps.core.ownership import admit, release
 from apps.core.retry import atomically
 from apps.core.settings import Setting
 from apps.domains.models import Domain
 from apps.infrastructure import addresses
-from apps.infrastructure.models import PhysicalNetwork, Zone
-from apps.network import document, ports
-from apps.network.models import IpRange, Network, Segment
-from apps.network.services import public, ranges
+from apps.infrastructure.models import PhysicalNetwork, ServiceProvider, Zone
+from apps.network import ports
+from apps.network.models import IpRange, Network
+from apps.network.services import addressing, devices, public, ranges, segments, sharing
 from apps.network.states import NETWORK
 from apps.offerings.models import NetworkOffering
+from apps.offerings.selectors import is_offered_in
 
 DOMAIN_SUFFIX = Setting("guest.domain.suffix", "cloud.internal", help_text="Domain name of guest networks without one.")
+BELOW = Setting(
+    "allow.subdomain.network.access",
+    True,
+    help_text="May domains below use the networks of a domain, where a network does not say so itself.",
+)
 DEFAULT_CIDR = "10.1.1.0/24"
 LARGEST, SMALLEST = 8, 30  # prefix lengths of a guest network
 S = Network.State
@@ -30,13 +33,28 @@ def physical_network_of(zone: Zone, offering: NetworkOffering, wanted: PhysicalN
     if wanted is not None:
         if wanted.zone_id != zone.pk:
             raise InvalidParameter("physicalnetworkid: it is in another zone")
+        if wanted.state != "Enabled":
+            raise InvalidParameter(f"physicalnetworkid: physical network {wanted.name} is {wanted.state}")
+        _check_providers(offering, wanted)
         return wanted
     rows = PhysicalNetwork.all_tenants.filter(zone=zone, state="Enabled", traffic_types__kind="Guest").distinct()
     rows = rows.filter(network_tags=offering.tags).order_by("pk")
     found = rows.first()
     if found is None:
         raise InvalidParameter(f"zoneid: zone {zone.name} has no enabled physical network for guest traffic")
+    _check_providers(offering, found)
     return found
+
+
+def _check_providers(offering: NetworkOffering, carrier: PhysicalNetwork) -> None:
+    """Each service has a provider that an operator enabled on the physical network."""
+    rows = ServiceProvider.all_tenants.filter(physical_network=carrier, state="Enabled")
+    gives = dict(rows.values_list("name", "services"))
+    for service, givers in offering.services.items():
+        if not any(service in gives.get(name, ()) for name in givers):
+            raise InvalidParameter(
+                f"networkofferingid: {service} of offering {offering.name} has no enabled provider in this zone"
+            )
 
 
 def check_offering(offering: NetworkOffering, zone: Zone) -> None:
@@ -48,6 +66,8 @@ def check_offering(offering: NetworkOffering, zone: Zone) -> None:
         raise InvalidParameter(f"networkofferingid: offering {offering.name} is not for guest networks")
     if zone.network_type == Zone.NetworkType.BASIC and offering.guest_ip_type != "Shared":
         raise InvalidParameter("networkofferingid: a Basic zone has shared networks only")
+    if not is_offered_in(offering, zone):
+        raise InvalidParameter(f"networkofferingid: offering {offering.name} is not offered in zone {zone.name}")
 
 
 @atomically
@@ -61,16 +81,19 @@ def create_isolated(
     gateway: str = "",
     netmask: str = "",
     vlan: str = "",
+    may_overlap: bool = False,
+    source_nat_ip: str = "",
     **values: Any,
 ) -> Network:
     """A network of one account, Allocated: it takes a segment and a router when the first machine needs it."""
     check_offering(offering, zone)
     carrier = physical_network_of(zone, offering, physical_network)
-    if vlan and not offering.specify_vlan:
-        raise InvalidParameter("vlan: the offering does not let one choose it")
+    number = _chosen_vlan(offering, zone, vlan)
+    layer2 = offering.guest_ip_type == "L2"
+    if layer2 and (gateway or netmask):
+        raise InvalidParameter("gateway: an L2 network has no addresses")
     inside = cidr_of(zone, gateway, netmask)
     first = gateway or str(inside.network_address + 1)
-    layer2 = offering.guest_ip_type == "L2"
     row = admit(
         Network,
         owner,
@@ -82,12 +105,33 @@ def create_isolated(
         cidr="" if layer2 else str(inside),
         gateway=None if layer2 else first,
         netmask=None if layer2 else str(inside.netmask),
-        vlan=vlan,
+        vlan=str(number) if number else "",
         **{"network_domain": _domain_of(owner), "display_text": name, **values},
     )
+    if number and not may_overlap:
+        segments.choose(row, number)
     if not layer2:
         _own_range(row, inside, first)
+    if source_nat_ip:
+        _own_source_nat(row, source_nat_ip)
     return row
+
+
+def _chosen_vlan(offering: NetworkOffering, zone: Zone, vlan: str) -> int | None:
+    number = segments.number_of(vlan)
+    if number and not offering.specify_vlan:
+        raise InvalidParameter("vlan: the offering does not let one choose it")
+    if offering.specify_vlan and not vlan and zone.network_type != Zone.NetworkType.BASIC:
+        raise InvalidParameter("vlan: the offering asks for one")
+    return number
+
+
+def _own_source_nat(network: Network, wanted: str) -> None:
+    if "SourceNat" not in network.offering.services:
+        raise InvalidParameter("sourcenatipaddress: the offering has no source NAT")
+    public.assigned(
+        public.associate(owner=network.owner, zone=network.zone, network=network, wanted=public.read(wanted))
+    )
 
 
 def _domain_of(owner: Any) -> str:
@@ -126,20 +170,19 @@ def create_shared(
     name: str,
     acl_type: str = "Domain",
     domain: Domain | None = None,
-    subdomain_access: bool = True,
+    subdomain_access: bool | None = None,
     physical_network: PhysicalNetwork | None = None,
     vlan: str = "",
+    may_overlap: bool = False,
     span: dict[str, str] | None = None,
     **values: Any,
 ) -> Network:
-    """A network of the operator's that many accounts use; there is nothing to implement, so it is Setup at once."""
+    """A network of the operator's for the accounts of a domain, or for one; nothing is implemented: Setup at once."""
     check_offering(offering, zone)
     carrier = physical_network_of(zone, offering, physical_network)
-    if offering.specify_vlan and not vlan and zone.network_type != Zone.NetworkType.BASIC:
-        raise InvalidParameter("vlan: the offering asks for one")
-    tag = vlan_number(vlan)
-    if tag and Network.all_tenants.filter(physical_network=carrier, vlan=str(tag)).exists():
-        raise InvalidParameter(f"vlan: {tag} is in use on this physical network")
+    number = _chosen_vlan(offering, zone, vlan)
+    whose = domain or owner.domain
+    below = BELOW.value() if subdomain_access is None else subdomain_access
     place: dict[str, Any] = {}
     if span:
         inside = addresses.network(span["gateway"], span["netmask"])
@@ -153,31 +196,38 @@ def create_shared(
         physical_network=carrier,
         guest_type="Shared",
         acl_type=acl_type,
-        is_public=acl_type == "Domain" and domain is None,
-        domain=domain,
-        subdomain_access=subdomain_access,
+        is_public=acl_type == "Domain" and whose.parent_id is None and below,
+        domain=whose if acl_type == "Domain" else None,
+        subdomain_access=acl_type == "Domain" and below,
         state=S.SETUP,
-        vlan=str(tag) if tag else "",
+        vlan=str(number) if number else "",
         is_counted=acl_type == "Account",
         specify_ip_ranges=True,
         **place,
         **{"network_domain": _domain_of(owner), "display_text": name, **values},
     )
+    if number and not may_overlap:
+        segments.choose(row, number)
     if span:
-        ranges.create(
-            zone=zone, network=row, physical_network=carrier, for_virtual_network=False, vlan=vlan or "untagged", **span
-        )
+        add_range(network=row, **span)
     return row
 
 
-def vlan_number(text: str) -> int | None:
-    """ "50", "vlan://50" or "untagged"."""
-    tag = text.removeprefix("vlan://")
-    if tag in ("", "untagged"):
-        return None
-    if not tag.isdecimal() or not 0 < int(tag) <= 16_777_215:
-        raise InvalidParameter(f"vlan: {text!r} is no VLAN id")
-    return int(tag)
+@atomically
+def add_range(*, network: Network, **values: Any) -> IpRange:
+    """Addresses of a shared network; the first range says which gateway and netmask its machines have."""
+    row = ranges.create(
+        zone=network.zone,
+        network=network,
+        physical_network=values.pop("physical_network", None) or network.physical_network,
+        for_virtual_network=False,
+        vlan=network.vlan or "untagged",
+        **values,
+    )
+    if not network.cidr:
+        first = {"gateway": row.gateway, "netmask": row.netmask}
+        update(network=network, cidr=str(addresses.network(row.gateway, row.netmask)), **first)
+    return row
 
 
 @atomically
@@ -187,8 +237,27 @@ def update(*, network: Network, **values: Any) -> Network:
         setattr(network, name, value)
     if values:
         network.save(update_fields=list(values))
-        Network.all_tenants.filter(pk=network.pk).update(generation=F("generation") + 1)
+        addressing.changed(network.pk)
     return network
+
+
+@atomically
+def change_offering(*, network: Network, offering: NetworkOffering) -> None:
+    """Other services from now on; those that go may not be in use. Devices follow with the next restart."""
+    check_offering(offering, network.zone)
+    if offering.guest_ip_type != network.guest_type:
+        raise InvalidParameter(f"networkofferingid: offering {offering.name} is for {offering.guest_ip_type} networks")
+    if offering.specify_vlan != network.offering.specify_vlan:
+        raise InvalidParameter("networkofferingid: only one of the two offerings lets one choose the VLAN")
+    if offering.tags != network.offering.tags:
+        raise InvalidParameter("networkofferingid: the offering is for another physical network")
+    gone = set(network.offering.services) - set(offering.services)
+    for answer in ports.service_in_use.all():
+        if gone and (words := answer(network, gone)):
+            raise ResourceInUse(f"networkofferingid: network {network.name} still has {words}")
+    network.offering = offering
+    network.save(update_fields=["offering"])
+    addressing.changed(network.pk)
 
 
 def check_deletable(network: Network) -> None:
@@ -197,55 +266,47 @@ def check_deletable(network: Network) -> None:
             raise ResourceInUse(f"id: network {network.name} still has {words}")
 
 
-@atomically
-def allocate_segment(network: Network) -> str:
-    """The id that keeps the network apart, by compare-and-swap; the one that it has already."""
-    held = Segment.objects.filter(network=network).first()
-    if held is None and (given := vlan_number(network.vlan)):
-        Segment.objects.filter(physical_network=network.physical_network_id, number=given, network=None).update(
-            network=network
-        )
-        return str(given)
-    if held is None:
-        held = _free_segment(network)
-    network.vlan = str(held.number)
-    network.save(update_fields=["vlan"])
-    return network.vlan
-
-
-def _free_segment(network: Network) -> Segment:
-    free = Segment.objects.filter(physical_network=network.physical_network_id, network=None).order_by("number")
-    for _ in range(20):
-        keys = list(free.values_list("pk", flat=True)[:8])
-        for key in keys:
-            if Segment.objects.filter(pk=key, network=None).update(network=network):
-                return Segment.objects.get(pk=key)
-        if not keys:
-            break
-    raise InsufficientCapacity(
-        f"no VLAN is free on the physical network of {network.uuid}",
-        tenant="There is no free segment for this network.",
-    )
+def check_idle(network: Network) -> None:
+    for answer in ports.busy.all():
+        if answer().filter(network=network.pk).exists():
+            raise ResourceInUse(f"id: an instance runs in network {network.name}")
 
 
 @atomically
-def free_segment(network: Network) -> None:
-    if Segment.objects.filter(network=network).update(network=None):
-        network.vlan = ""
-        network.save(update_fields=["vlan"])
+def close(network: Network, *, delete: bool) -> None:
+    """From here on no machine starts there without implementing the network again.
+
+    The row is held before one looks for machines, and who starts one holds it after it says so: either is seen.
+    """
+    if network.state == S.IMPLEMENTED:
+        NETWORK.fire(network, "DestroyNetwork")
+    else:
+        addressing.hold(network)
+    if delete:
+        check_deletable(network)
+    else:
+        check_idle(network)
+
+
+def needed(network_id: int) -> Network:
+    """The network for a machine that says already that it starts there: it is shut down before this, or not at all."""
+    Network.all_tenants.filter(pk=network_id, state=S.IMPLEMENTED).update(idle_since=None)
+    return devices.read(network_id)
 
 
 @atomically
 def remove(network: Network) -> None:
     """The end of a deletion: what was taken for the network is free again."""
+    NETWORK.fire(network, "DestroyNetwork")
+    check_deletable(network)  # again: a card that came meanwhile is seen now, and later ones are refused
     for answer in ports.network_removed.all():
         answer(network)
     for row in network.public_addresses.filter(removed=None).select_related("address__range", "owner__domain"):
         public.let_go(row)
-    free_segment(network)
+    segments.give_up(network)
     for held in IpRange.all_tenants.filter(network=network):
         ranges.delete(row=held)
-    NETWORK.fire(network, "DestroyNetwork")
+    network.shared_with.all().delete()
     release(network)
 
 
@@ -254,62 +315,41 @@ def for_deployment(owner: Any, zone: Zone) -> list[Network]:
     Basic zone or one with security groups; else the owner's only isolated network, or a new one if it has none.
     """
     if zone.network_type == Zone.NetworkType.BASIC or zone.security_groups_enabled:
-        rows = Network.all_tenants.filter(zone=zone, guest_type="Shared", is_public=True).order_by("pk")
-        found = next((row for row in rows.select_related("offering") if "SecurityGroup" in row.offering.services), None)
-        if found is None:
-            raise InvalidParameter(f"zoneid: zone {zone.name} has no shared guest network yet")
-        return [found]
-    rows = Network.objects.owned_by(owner).filter(zone=zone, guest_type="Isolated").select_related("offering")
-    mine = [row for row in rows.order_by("pk") if "SourceNat" in row.offering.services]
+        rows = Network.all_tenants.filter(zone=zone, guest_type="Shared", acl_type="Domain").order_by("pk")
+        for row in rows.select_related("offering"):
+            if "SecurityGroup" in row.offering.services and sharing.may_use(row, owner):
+                return [row]
+        raise InvalidParameter(f"zoneid: zone {zone.name} has no shared guest network for the account yet")
+    mine = _isolated(owner, zone)
     if len(mine) > 1:
         raise InvalidParameter("networkids: the account has several networks in this zone; name one")
     return mine or [_first_network(owner, zone)]
 
 
+def _isolated(owner: Any, zone: Zone) -> list[Network]:
+    rows = Network.objects.owned_by(owner).filter(zone=zone, guest_type="Isolated").select_related("offering")
+    return [row for row in rows.order_by("pk") if "SourceNat" in row.offering.services]
+
+
+def only_isolated(owner: Any, zone: Zone | None) -> Network:
+    """For what names a zone and means the network of the account there."""
+    if zone is None:
+        raise InvalidParameter("networkid or zoneid must say where the address is needed")
+    rows = list(Network.objects.owned_by(owner).filter(zone=zone, guest_type="Isolated").order_by("pk")[:2])
+    if len(rows) != 1:
+        which = "several isolated networks" if rows else "no isolated network"
+        raise InvalidParameter(f"networkid: account {owner.name} has {which} in zone {zone.name}: name one")
+    return rows[0]
+
+
+@atomically
 def _first_network(owner: Any, zone: Zone) -> Network:
     required = NetworkOffering.all_tenants.filter(availability="Required", state="Enabled", guest_ip_type="Isolated")
     offering = required.order_by("pk").first()
     if offering is None:
         raise InvalidParameter("networkids: no network offering is marked as required, so a network must be named")
-    return create_isolated(owner=owner, zone=zone, offering=offering, name=f"{owner.name}-network")
-
-
-def check_usable(network: Network, caller: Caller) -> None:
-    if not Network.objects.usable_by(caller).filter(pk=network.pk).exists():
-        raise PermissionDenied(f"network {network.uuid} is not yours")
-
-
-def ensure_applied(network_id: int, wanted: int | None = None) -> None:
-    """Devices match the document of now, or at least generation ``wanted``. One application serves all who wait for an
-    older generation: devices never go back, so nobody needs a lock.
-    """
-    network = Network.including_removed.select_related("offering", "zone", "owner__domain").get(pk=network_id)
-    wanted = network.generation if wanted is None else wanted
-    rendered = None
-    for provider in providers_of(network):
-        if provider.applied(network) < wanted:
-            rendered = rendered or document.render(network_id)
-            provider.apply(network, rendered)
-
-
-def providers_of(network: Network) -> list[ports.Provider]:
-    named = {name for givers in network.offering.services.values() for name in givers}
-    return [provider for provider in ports.providers.all() if named.intersection(provider.names())]
-
-
-def join_implemented(children: dict[str, int], network: Network) -> None:
-    """For a step of a flow: be through when the network is up and its devices know what is in it now."""
-    from apps.jobs.flows import join
-    from apps.network.flows.implement import IMPLEMENT, Implement
-
-    mark = f"generation:{network.pk}"
-    wanted = children.setdefault(mark, network.generation)
-    row = Network.including_removed.get(pk=network.pk)
-    if row.state in (S.ALLOCATED, S.IMPLEMENTING, S.SHUTDOWN):
-        join(children, IMPLEMENT, Implement(network_id=row.pk), key=f"network.implement:{row.pk}")
-        children.pop(f"network.implement:{row.pk}", None)
-    ensure_applied(row.pk, wanted)
-
-
-def cidr_text(held: IpRange) -> str:
-    return str(addresses.network(held.gateway, held.netmask))
+    made = create_isolated(owner=owner, zone=zone, offering=offering, name=f"{owner.name}-network")
+    first = _isolated(owner, zone)[0]
+    if first.pk != made.pk:  # somebody made it at this moment, and the owner's counter let us come after
+        remove(made)
+    return first

@@ -7,9 +7,11 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from apps.accounts.services import sign_on
+from apps.core import ports
 from apps.core.errors import CloudError
 from apps.portal import gate, shell
 from apps.portal.frame.pages import Page
+from apps.portal.visits import Visit
 
 
 class Login(Page):
@@ -44,12 +46,20 @@ class Login(Page):
             sign_on.close_session(self.visit.session)
         response = self.go(self.next)
         gate.open_door(self.visit, response, user)
+        tell(self.visit, user, "USER.LOGIN", "in")
         return response
 
     def _refused(self, username: str, domain: str) -> HttpResponse:
         """Which of the three was wrong is not said, nor whether there is such a user."""
         error = _("User name, password and domain do not fit together, or this user may not log in now.")
         return self.render(status=403, error=error, username=username, domain=domain)
+
+
+def tell(visit: Visit, user: Any, kind: str, way: str) -> None:
+    """The event that the API's login tells, in its words."""
+    where = visit.request.META.get("REMOTE_ADDR", "an unknown address")
+    text = f"user has logged {way} from IP Address {where}"
+    ports.events.one().done(kind, sign_on.caller_of(user, "session"), None, text)
 
 
 class Logout(Page):
@@ -62,6 +72,7 @@ class Logout(Page):
     def post(self) -> HttpResponse:
         if self.visit.session:
             sign_on.close_session(self.visit.session)
+            tell(self.visit, self.visit.user, "USER.LOGOUT", "out")
         response = self.go("/login")
         response.delete_cookie(gate.COOKIE)
         return response

@@ -116,7 +116,7 @@ def options_of(visit: Visit, declared: wire.Field, chosen: Sequence[str], **narr
 
 def rows_of(visit: Visit, label: str, chosen: Sequence[str], **narrow: Any) -> list[Option] | None:
     kind = kind_of(label)
-    if kind is None or not visit.may(kind.listing):
+    if kind is None or not visit.may(kind.listing) or not kind.can_list(narrow):
         return None
     rows = kind.rows(visit, page=1, pagesize=MOST, **narrow).rows
     return [Option(str(row[kind.key]), kind.title(row), str(row[kind.key]) in chosen) for row in rows]

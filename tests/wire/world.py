@@ -1,0 +1,165 @@
+"""The world in which wire-samples.jsonl was recorded, made of rows: commands that make it may not be there yet."""
+
+import hashlib
+from contextlib import contextmanager
+
+from django.contrib.auth.hashers import make_password
+
+from apps.accounts.models import Account, ProjectMember, SshKeyPair, User
+from apps.accounts.services.sign_on import login_of
+from apps.compute.models import GroupMember, InstanceGroup
+from apps.core import secret
+from apps.core.callers import Kind
+from apps.core.models import Detail, Tag
+from apps.core.ownership import admit
+from apps.domains import services as domains
+from apps.domains.models import Domain
+from apps.hypervisors import fake
+from apps.images.models import OsType, Template
+from apps.infrastructure.models import Host, Zone
+from apps.limits import services as limits
+from apps.machines.models import Nic, VirtualMachine
+from apps.network.models import Network
+from apps.offerings.models import DiskOffering, NetworkOffering, ServiceOffering
+from apps.rbac.models import Role
+from apps.storage.models import Volume
+
+PASSWORD = "right-password"  # noqa: S105
+SECRET = "secret-of-{}"  # noqa: S105
+
+
+def saved(row):
+    row.save()
+    return row
+
+
+class World:
+    """Names are those of the placeholders: ``values["vm.alice"]``."""
+
+    def __init__(self):
+        root = Domain.all_tenants.get(parent=None)
+        a, b = domains.create(name="wire-a", parent=root), domains.create(name="wire-b", parent=root)
+        aa = domains.create(name="wire-aa", parent=a)
+        self.users = {"admin": self._admin()}
+        tenant, ruler = Role.all_tenants.get(name="User"), Role.all_tenants.get(name="Domain Admin")
+        places = {
+            "alice": (a, tenant),
+            "al": (a, tenant),
+            "dora": (a, ruler),
+            "carol": (aa, tenant),
+            "bob": (b, tenant),
+        }
+        for name, (domain, role) in places.items():
+            self.users[name] = self._user(name, domain, role)
+        # Nine roles were there: the ready ones and one of an operator.
+        saved(Role(name="wire-role", kind=Kind.TENANT))
+        self.values = {"domain.root": root, "domain.a": a, "domain.aa": aa, "domain.b": b}
+        self._zone()
+        for name in ("alice", "bob", "carol"):
+            self._machine(name)
+        self._project()
+        self._key_pairs()
+        self._limits()
+
+    @property
+    def names(self):
+        """What placeholders stand for."""
+        found = {name: str(getattr(value, "uuid", value)) for name, value in self.values.items()}
+        for name, user in self.users.items():
+            found |= {f"account.{name}": str(user.account.uuid), f"user.{name}": str(user.uuid)}
+        return found | {"password": PASSWORD}
+
+    def _admin(self):
+        user = User.all_tenants.select_related("account__domain").get(username="admin")
+        return self._with_keys(user, "admin")
+
+    def _user(self, name, domain, role):
+        kind = Account.Type.DOMAIN_ADMIN if role.kind == Kind.DOMAIN_ADMIN else Account.Type.USER
+        account = saved(Account(name=f"wire-{name}", domain=domain, role=role, type=kind))
+        user = User(username=account.name, account=account, first_name="Wire", last_name=account.name)
+        user.login = login_of(domain, user.username)
+        return self._with_keys(saved(user), name)
+
+    def _with_keys(self, user, name):
+        keys = {"api_key": f"wire-api-key-{name}", "secret_key": secret.seal(SECRET.format(name))}
+        User.all_tenants.filter(pk=user.pk).update(password=make_password(PASSWORD), **keys)
+        return User.all_tenants.select_related("account__domain", "account__role").get(pk=user.pk)
+
+    def _zone(self):
+        names = {"dns1": "127.0.0.1", "internal_dns1": "127.0.0.1", "network_domain": "sandbox.simulator"}
+        zone = Zone(name="wire-zone", allocation_state="Enabled", guest_cidr="10.1.1.0/24", token="t", **names)  # noqa: S106
+        saved(zone)
+        host = saved(Host(name="wire-host", zone=zone, memory_mib_capacity=1 << 20, hypervisor="Fake"))
+        template = admit(Template, self.users["admin"].account, name="wire-template", is_public=True)
+        self.values |= {
+            "zone": zone,
+            "zone.name": zone.name,
+            "template": template,
+            "offering": ServiceOffering.all_tenants.get(name="Small Instance"),
+            "diskoffering": DiskOffering.all_tenants.get(name="Small"),
+        }
+        self.host = host
+
+    def _machine(self, name):
+        """A running machine in an isolated network, and a volume that is Ready."""
+        owner, zone = self.users[name].account, self.values["zone"]
+        offering = NetworkOffering.all_tenants.get(name="DefaultIsolatedNetworkOfferingWithSourceNatService")
+        network = admit(Network, owner, name=f"wire-net-{name}", zone=zone, offering=offering, cidr="10.1.1.0/24")
+        place = {"zone": zone, "offering": self.values["offering"], "template": self.values["template"]}
+        place |= {"creator": self.users[name], "os_type": OsType.all_tenants.first(), "host": self.host}
+        machine = admit(VirtualMachine, owner, name="wire-vm-a", state=VirtualMachine.State.RUNNING, **place)
+        self._belongings(machine, network)
+        volume = admit(
+            Volume, owner, name="wire-vol-a", size=5 << 30, state=Volume.State.READY, zone=zone, **self._disk()
+        )
+        fake.CLOUD.running[str(machine.uuid)].add(self.host.name)
+        fake.CLOUD.disks[str(volume.uuid)] = volume.size
+        self.values |= {f"vm.{name}": machine, f"vol.{name}": volume, f"net.{name}": network}
+
+    def _belongings(self, machine, network):
+        address = {"ip": "10.1.1.7", "gateway": "10.1.1.1", "netmask": "255.255.255.0"}
+        saved(Nic(vm=machine, network=network, mac=f"02:00:00:00:00:{machine.pk:02x}", is_default=True, **address))
+        group = admit(InstanceGroup, machine.owner, name="wire-group2")
+        GroupMember.objects.create(vm=machine, group=group)
+        kind = {"kind": machine._meta.label_lower, "row_id": machine.pk}
+        Tag.objects.create(**kind, key="wire", value="a b*c~d+e/f=g&h")
+        Detail.objects.create(**kind, name="rootDiskController", value="scsi")
+
+    def _disk(self):
+        has = {field.name for field in Volume._meta.fields}
+        return {"offering": self.values["diskoffering"]} if "offering" in has else {}
+
+    def _project(self):
+        alice, al = self.users["alice"].account, self.users["al"].account
+        project = saved(Account(name="wire-proj", domain=alice.domain, role=alice.role, type=Account.Type.PROJECT))
+        ProjectMember.objects.bulk_create(ProjectMember(project=project, account=each) for each in (alice, al))
+        self.values["project"] = project
+
+    def _key_pairs(self):
+        owners = {f"wire-key-{user.account.name}": user.account for user in self.users.values()}
+        for name, owner in [*owners.items(), ("wire-key-proj", self.values["project"])]:
+            self._key_pair(name, owner)
+
+    def _key_pair(self, name, owner):
+        fingerprint = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
+        admit(SshKeyPair, owner, name=name, public_key="ssh-rsa AAAA", fingerprint=fingerprint)
+
+    def _limits(self):
+        carol = self.users["carol"].account
+        for kind in ("user_vm", "volume", "snapshot", "network", "primary_storage"):
+            limits.set_limit(kind=kind, limit=0, account=carol)
+
+    @contextmanager
+    def around(self, sample):
+        """What was so for this sample alone, and was not recorded."""
+        if sample["id"] == "limit-of-domain":
+            limits.set_limit(kind="volume", limit=1, domain=self.values["domain.b"])
+            yield
+            limits.set_limit(kind="volume", limit=-1, domain=self.values["domain.b"])
+        elif sample["id"] == "not-found-by-name":
+            pair = SshKeyPair.all_tenants.get(name="wire-key-wire-al")
+            pair.mark_removed()
+            yield
+            self._key_pair(pair.name, pair.owner)
+        else:
+            yield
