@@ -1,6 +1,7 @@
 """What things are called: commands by verbs, fields by short labels. The wire names stay where people look for them."""
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
@@ -10,6 +11,11 @@ Text = str | Promise
 def verb(command: str) -> Text:
     """Of a button: "Start". A command without one is called by its name."""
     return VERBS.get(command, command)
+
+
+def doing(verb: Text, name: Text) -> str:
+    """"Stop web-1"; other languages put them together in another way."""
+    return gettext("%(verb)s %(name)s") % {"verb": verb, "name": name} if name else str(verb)
 
 
 def label(name: str) -> Text:

@@ -73,7 +73,7 @@ class Act(Page):
         self.visit.say("warn", title, text)
 
     def _tell(self, action: Action, begun: Begun) -> None:
-        what = f"{action.label} {begun.name}"
+        what = words.doing(action.label, begun.name)
         if begun.state == Begun.State.REFUSED:
             self.visit.say("bad", _("Refused: %(what)s") % {"what": what}, begun.text)
         elif begun.state == Begun.State.DONE:

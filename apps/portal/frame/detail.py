@@ -118,7 +118,7 @@ class Tab:
 
     @property
     def nothing(self) -> str:
-        return _("No %(kind)s") % {"kind": self.kind.one}
+        return _("No %(kinds)s") % {"kinds": self.kind.plural}
 
     def table(self, page: "DetailPage", rows: Sequence[Row]) -> Table:
         maker = Maker(page.visit, self.kind, self.chosen(page), caption=self.name, menus=False, tight=True)

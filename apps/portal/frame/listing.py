@@ -296,7 +296,7 @@ class ListPage(Page):
 
     @property
     def nothing_fits(self) -> str:
-        return _("No %(kind)s fits") % {"kind": self.kind.one}
+        return _("No %(kinds)s fits") % {"kinds": self.kind.plural}
 
     @property
     def nothing_fits_text(self) -> str:
@@ -338,7 +338,7 @@ class ListPage(Page):
 
     @property
     def nothing_title(self) -> str:
-        return _("No %(kind)s yet") % {"kind": self.kind.one}
+        return _("No %(kinds)s yet") % {"kinds": self.kind.plural}
 
 
 def in_order(rows: list[Row], sort: str) -> list[Row]:

@@ -57,7 +57,7 @@ class JobPage(Page):
 
     @property
     def title(self) -> str:
-        return f"{words.verb(self.command)} {self.begun.name if self.begun else ''}".strip()
+        return words.doing(words.verb(self.command), self.begun.name if self.begun else "")
 
     @property
     def progress(self) -> int:

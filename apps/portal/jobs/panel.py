@@ -64,7 +64,7 @@ class Group:
         first = self.first
         verb = words.verb(first.command)
         if len(self.rows) == 1:
-            return f"{verb} {first.name}".strip()
+            return words.doing(verb, first.name)
         kind = kind_of(first.kind)
         return f"{verb}: {kind.counted(len(self.rows)) if kind else len(self.rows)}"
 
