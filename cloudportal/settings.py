@@ -6,6 +6,8 @@ CACHE_URL          redis:// or unix://; without it each process has a cache of i
 SECRET_KEY         signs sessions
 SECRET_FIELD_KEYS  Fernet keys, comma separated: the first encrypts, all decrypt
 ALLOWED_HOSTS      comma separated; what a browser may call this server
+TRUSTED_ORIGINS    comma separated, https://cloud.example: what browsers call a server that stands behind a TLS proxy;
+                   its X-Forwarded-Proto is believed then
 LOG_LEVEL, LOG_DIR see `cloudportal.logs`
 """
 
@@ -75,7 +77,24 @@ AUTH_USER_MODEL = "accounts.User"
 PASSWORD_HASHERS = ["cloudportal.hashers.Argon2"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
-USE_I18N = False
+TIME_ZONE = "UTC"
+USE_I18N = True
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LANGUAGE_COOKIE_NAME = "language"
+LOCALE_PATHS = [f"{HERE}/apps/portal/locale"]
+CSRF_COOKIE_HTTPONLY = True
+CSRF_TRUSTED_ORIGINS = words("TRUSTED_ORIGINS", "")
+CSRF_COOKIE_SECURE = any(origin.startswith("https:") for origin in CSRF_TRUSTED_ORIGINS)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if CSRF_TRUSTED_ORIGINS else None
+STATIC_FOLDER = f"{HERE}/static"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [f"{HERE}/templates"],
+        "OPTIONS": {"builtins": ["django.templatetags.i18n", "apps.portal.templatetags.portal"]},
+    }
+]
 ROOT_URLCONF = "cloudportal.urls"
 MIDDLEWARE: list[str] = []  # a call knows its caller from its signature or session key: nothing runs before it
 LOGGING = logs.configuration()
@@ -103,5 +122,6 @@ INSTALLED_APPS = [
     "apps.compute",
     "apps.simulator",
     "apps.api",
+    "apps.portal",
     "apps.core",  # last: it checks what the others declared
 ]

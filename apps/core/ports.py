@@ -4,7 +4,8 @@ The lower app declares ``teardown = Port[Teardown]("accounts.teardown", many=Tru
 ``AppConfig.ready()``. A second answer to a port of one, and a port nobody answered, stop the start.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -51,6 +52,18 @@ class Jobs(Protocol):
 
     def pending(self, kind: str, keys: Sequence[int]) -> Mapping[int, str]:
         """Uuid of the job under way, by key of the row that it is about."""
+        ...
+
+
+class Watch(Protocol):
+    """What a person who watches is shown of jobs beyond what the wire says. Callers' own, or nothing."""
+
+    def steps(self, caller: Any, job: str) -> Sequence[Mapping[str, Any]]:
+        """``name``, ``status`` (done, now, failed, undone, todo), ``seconds`` and ``text`` of each step of its flow."""
+        ...
+
+    def lately(self, accounts: Collection[int], since: datetime) -> Sequence[Mapping[str, Any]]:
+        """``account``, ``job``, ``status`` and ``progress`` of their jobs that are under way or ended since then."""
         ...
 
 
@@ -105,6 +118,7 @@ class Tenants(Protocol):
 
 
 jobs: Port[Jobs] = Port("core.jobs")
+watch: Port[Watch] = Port("core.watch")
 events: Port[Events] = Port("core.events")
 limits: Port[Limits] = Port("core.limits")
 rules: Port[Rules] = Port("core.rules")

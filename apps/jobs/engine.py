@@ -17,7 +17,7 @@ from apps.core.retry import atomically
 from apps.hypervisors.errors import Busy, Refused, Unknown
 from apps.jobs import finish, lease, locks, wake
 from apps.jobs.current import advancing
-from apps.jobs.flows import FLOWS, Flow, GoBack, Step, Wait, error_of
+from apps.jobs.flows import FLOWS, Flow, GoBack, Step, Wait, begun, error_of
 from apps.jobs.models import FlowRun
 
 log = logging.getLogger(__name__)
@@ -111,6 +111,8 @@ class _Work:
     def _move(self, name: str, **values: Any) -> bool:
         """To the next step, done or undone: here, or by message if it belongs to other workers."""
         queue = self.flow.step(name).queue_for(self.ctx) if name else self.run.queue
+        if name and self.run.phase == Phase.DOING:
+            values["trail"] = [*self.run.trail, begun(name)]
         if queue == self.run.queue or wake.is_served(queue):
             return self._save(step=name, tries=0, queue=queue, **values)
         self._sleep(0, step=name, tries=0, queue=queue, **values)
@@ -136,7 +138,7 @@ class _Work:
         except Exception as error:
             return self._stuck(error)
         if step.name == self.run.target:
-            return self._save(phase=Phase.DOING, target="", tries=0)
+            return self._save(phase=Phase.DOING, target="", tries=0, trail=[*self.run.trail, begun(step.name)])
         return self._move(self.flow.after(step.name, by=-1))
 
     def _stuck(self, error: Exception) -> bool:

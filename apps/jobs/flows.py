@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Generic, TypeVar
 
 from django.db import IntegrityError
+from django.utils import timezone
 
 from apps.core.errors import CloudError
 from apps.core.retry import atomically
@@ -102,6 +103,7 @@ def begin(flow: Flow[X], ctx: X, *, key: str | None = None, child: bool = False)
         step=first.name,
         queue=first.queue_for(ctx),
         context=asdict(ctx),  # type: ignore[call-overload]
+        trail=[begun(first.name)],
         job=job,
         key=key,
         root=job.pk if job else root(),
@@ -111,6 +113,10 @@ def begin(flow: Flow[X], ctx: X, *, key: str | None = None, child: bool = False)
     if not (job and wake.is_served(run.queue)):  # else the worker of the job goes on with it
         wake.flow(run.pk, run.queue)
     return run
+
+
+def begun(step: str) -> list[str]:
+    return [step, timezone.now().isoformat()]
 
 
 def _claim(run: FlowRun, keys: Iterable[str]) -> None:

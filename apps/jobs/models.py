@@ -119,6 +119,7 @@ class FlowRun(Leased):
     tries = models.PositiveIntegerField(default=0)  # of this step, in this round
     rounds = models.PositiveIntegerField(default=1)
     context = models.JSONField()
+    trail = models.JSONField(default=list)  # [step, when it was begun], for who watches
     error = models.TextField(default="")
     error_code = models.IntegerField(default=0)
     error_tenant = models.TextField(default="")  # the same in words that name no infrastructure

@@ -32,18 +32,19 @@ class Submitter:
         job.queue = spec.cls.queue  # type: ignore[attr-defined]
         values = spec.parse(caller, given)
         chosen = values.pop("customjobid", None)
-        command, answer = spec.cls(caller), {}
+        command, answer, is_rehearsal = spec.cls(caller), {}, False
         if isinstance(command, CreateCommand):
             row = command.create(**values)
-            if row is not None:  # None: it was asked what would happen
+            is_rehearsal = row is None  # it was asked what would happen: nothing does, and no event tells of it
+            if row is not None:
                 values["row"], job.creates = row, True
                 answer["id"] = str(row.uuid)
-        if about := subject(values):
+        if about := None if is_rehearsal else subject(values):
             job.row_kind, job.row_id = about._meta.label_lower, about.pk
         if chosen:
             job.uuid = self._free(chosen)
         job.request_id = request_id.get()
-        if spec.event:
+        if spec.event and not is_rehearsal:
             what = described(spec, about, spec.cls.event_text(values))
             job.event = ports.events.one().begun(spec.event, caller, about, what, created=job.creates)
         job.save()

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -119,14 +120,17 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def open_session(user: User) -> Opened:
+def open_session(user: User, address: str = "", agent: str = "") -> Opened:
     cookie, key = secrets.token_hex(16).upper(), secrets.token_urlsafe(20)
-    session = Session.objects.create(user=user, cookie=_digest(cookie), key=_digest(key), used=timezone.now())
+    where = {"address": address[:64], "agent": agent[:255]}
+    session = Session.objects.create(user=user, cookie=_digest(cookie), key=_digest(key), used=timezone.now(), **where)
     return Opened(session, cookie, key)
 
 
-def session_of(cookie: str) -> Session | None:
-    """The live session of this cookie; a dead one is thrown away."""
+def session_of(cookie: str, *, touch: bool = True) -> Session | None:
+    """The live session of this cookie; a dead one is thrown away. ``touch=False``: what a page asks by itself does not
+    keep it alive.
+    """
     found = Session.objects.select_related("user__account__domain", "user__account__role")
     session = found.filter(cookie=_digest(cookie)).first()
     if session is None:
@@ -135,7 +139,7 @@ def session_of(cookie: str) -> Session | None:
     if session.used < now - IDLE or session.user.removed or not is_active(session.user):
         close_session(session)
         return None
-    if session.used < now - TOUCH:
+    if touch and session.used < now - TOUCH:
         Session.objects.filter(pk=session.pk).update(used=now)
     return session
 
@@ -146,6 +150,16 @@ def key_is(session: Session, key: str) -> bool:
 
 def close_session(session: Session) -> None:
     Session.objects.filter(pk=session.pk).delete()
+
+
+def sessions_of(user: User) -> list[Session]:
+    """The live ones, the latest used first."""
+    return list(Session.objects.filter(user=user, used__gte=timezone.now() - IDLE).order_by("-used", "-pk"))
+
+
+def close_sessions(user: User, keys: Iterable[int]) -> int:
+    """Those of this user with these keys; returns how many there were."""
+    return Session.objects.filter(user=user, pk__in=list(keys)).delete()[0]
 
 
 def user_of_key(api_key: str) -> tuple[User, str] | None:

@@ -1,0 +1,64 @@
+"""What happened, in a few words: the API's own text names commands and ids."""
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.portal.frame.columns import Cell, Column
+from apps.portal.visits import Row
+
+# By the last part of the type: VM.CREATE, VOLUME.ATTACH, NET.RULEADD.
+HAPPENED: dict[str, str | Promise] = {
+    "ADD": gettext_lazy("%(name)s added"),
+    "ATTACH": gettext_lazy("%(name)s attached"),
+    "CLOSE": gettext_lazy("Firewall rule removed"),
+    "CREATE": gettext_lazy("%(name)s created"),
+    "DELETE": gettext_lazy("%(name)s deleted"),
+    "DESTROY": gettext_lazy("%(name)s destroyed"),
+    "DETACH": gettext_lazy("%(name)s detached"),
+    "DISABLE": gettext_lazy("%(name)s switched off"),
+    "ENABLE": gettext_lazy("%(name)s switched on"),
+    "EXPUNGE": gettext_lazy("%(name)s expunged"),
+    "IPASSIGN": gettext_lazy("Address %(name)s taken"),
+    "IPRELEASE": gettext_lazy("Address %(name)s given back"),
+    "KEYPAIR": gettext_lazy("Key pair %(name)s changed"),
+    "LOGIN": gettext_lazy("Logged in"),
+    "LOGOUT": gettext_lazy("Logged out"),
+    "OPEN": gettext_lazy("Firewall rule added"),
+    "REBOOT": gettext_lazy("%(name)s rebooted"),
+    "RECOVER": gettext_lazy("%(name)s recovered"),
+    "RESETPASSWORD": gettext_lazy("Password of %(name)s reset"),
+    "RESETSSHKEY": gettext_lazy("Keys of %(name)s reset"),
+    "RESIZE": gettext_lazy("%(name)s resized"),
+    "RESTART": gettext_lazy("%(name)s restarted"),
+    "RESTORE": gettext_lazy("%(name)s reinstalled"),
+    "RULEADD": gettext_lazy("Port forwarded"),
+    "RULEDELETE": gettext_lazy("Port forward removed"),
+    "START": gettext_lazy("%(name)s started"),
+    "STOP": gettext_lazy("%(name)s stopped"),
+    "UPDATE": gettext_lazy("%(name)s changed"),
+    "UPGRADE": gettext_lazy("%(name)s resized"),
+}
+
+
+def phrase(event: Row) -> str:
+    """Falls back to the API's text where there is no name to speak of, or where something else is said."""
+    words, name = HAPPENED.get(str(event.get("type", "")).rpartition(".")[2]), event.get("resourcename")
+    if event.get("level") == "ERROR" or words is None or ("%(name)s" in str(words) and not name):
+        return str(event.get("description", ""))
+    said = str(words) % {"name": name}
+    if event.get("state") in ("Scheduled", "Started"):
+        return _("%(what)s: under way") % {"what": said}
+    return said
+
+
+@dataclass(frozen=True)
+class What(Column):
+    def cell(self, row: Row) -> Cell:
+        return format_html('<span title="{}">{}</span>', row.get("description", ""), phrase(row))
+
+
+WHAT = What("description", gettext_lazy("What"))
