@@ -55,6 +55,7 @@ SCOPED = re.compile(r"(owner|domain_path|in_project)(_id)?((?:__\w+)?)")
 def respelled(q: Q, names: Mapping[str, str]) -> Q:
     """The same for rows that keep owner, path and project flag elsewhere; without a flag they are in no project."""
     found = Q(_connector=q.connector, _negated=q.negated)
+    child: Any  # a Q, or a name with its value
     for child in q.children:
         if isinstance(child, Q):
             found.children.append(respelled(child, names))

@@ -48,8 +48,8 @@ def rename(*, domain: Domain, name: str) -> None:
 
 def _respell(domain: Domain) -> None:
     """The paths of names, of the domain and of all below it."""
-    parent = Domain.including_removed.filter(pk=domain.parent_id).values_list("wire_path", flat=True).first()
-    old, new = domain.wire_path, f"{parent}/{domain.name}" if parent else domain.name
+    parent = domain.parent
+    old, new = domain.wire_path, f"{parent.wire_path}/{domain.name}" if parent else domain.name
     below = Domain.including_removed.filter(under(domain.path, "path"))
     below.kernel_update(wire_path=Concat(Value(new), Substr(F("wire_path"), len(old) + 1)))
     domain.wire_path = new

@@ -1,9 +1,8 @@
 """What things are called: commands by verbs, fields by short labels. The wire names stay where people look for them."""
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 Text = str | Promise
 
@@ -14,7 +13,7 @@ def verb(command: str) -> Text:
 
 
 def doing(verb: Text, name: Text) -> str:
-    """"Stop web-1"; other languages put them together in another way."""
+    """Like "Stop web-1"; other languages put them together in another way."""
     return gettext("%(verb)s %(name)s") % {"verb": verb, "name": name} if name else str(verb)
 
 

@@ -137,7 +137,10 @@ def test_fields_have_types_and_nested_lists_their_own_fields(make):
 
     assert (fields["size"]["type"], fields["created"]["type"], fields["id"]["type"]) == ("long", "date", "string")
     assert fields["tags"]["type"] == "list"
-    assert {each["name"] for each in fields["tags"]["response"]} == {"key", "value"}
+    assert {each["name"] for each in fields["tags"]["response"]} == {
+        *("key", "value", "customer", "resourceid", "resourcetype"),
+        *("account", "domain", "domainid", "domainpath", "project", "projectid"),
+    }
     assert {"jobid", "jobstatus"} <= fields.keys()
 
 

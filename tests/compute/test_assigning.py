@@ -90,7 +90,9 @@ def test_what_forbids_it_is_said(world, make, bob, down, vm):
     text = f"id: instance {vm.uuid} is Running: stop it before giving it to another account"
     refused(world, vm, bob, text)
     refused(world, down, down.owner, f"account: instance {down.uuid} is of account alice already")
-    address = public.acquire(owner=down.owner, zone=world.zone, network=Network.all_tenants.get(name="net"))
+    _source, address = (
+        public.acquire(owner=down.owner, zone=world.zone, network=Network.all_tenants.get(name="net")) for _ in range(2)
+    )
     nat.enable_static_nat(address=address, vm=down)
     text = f"virtualmachineid: rules lead to instance {down.uuid}; delete them first"
     refused(world, down, bob, text, 536)

@@ -114,7 +114,7 @@ def test_the_default_card_and_one_that_rules_lead_to_stay(world, net, running):
     vm = world.deploy(networkids=[world.shared, net], startvm=running)
     first, second = Nic.all_tenants.filter(vm=vm).order_by("device_id")
     other = world.deploy(networkids=[world.shared, net], startvm=False)
-    address = public.acquire(owner=vm.owner, zone=vm.zone, network=net)
+    _source, address = (public.acquire(owner=vm.owner, zone=vm.zone, network=net) for _ in range(2))
     nat.enable_static_nat(address=address, vm=vm)
 
     command = "removeNicFromVirtualMachine"

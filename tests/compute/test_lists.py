@@ -179,7 +179,9 @@ def test_what_cannot_be_asked_is_431(world, params, text):
 
 
 def test_a_tenant_is_told_all_but_the_places(world, one):
-    address = public.acquire(owner=one.owner, zone=one.zone, network=one.nics.get().network)
+    _source, address = (
+        public.acquire(owner=one.owner, zone=one.zone, network=one.nics.get().network) for _ in range(2)
+    )
     nat.enable_static_nat(address=address, vm=one)
 
     told = world.do("listVirtualMachines", id=one.uuid)["virtualmachine"][0]
@@ -220,6 +222,7 @@ def test_a_tenant_is_told_all_but_the_places(world, one):
         "memory": 512,
         "rootdeviceid": 0,
         "rootdevicetype": "ROOT",
+        "pooltype": "NetworkFilesystem",
         "securitygroup": [],
         "hypervisor": "Fake",
         "ipaddress": nic.ip,

@@ -13,7 +13,7 @@ from apps.core.ownership import admit
 from apps.hypervisors import fake
 from apps.images.models import Template, TemplateCopy
 from apps.infrastructure.models import Cluster, Host, PhysicalNetwork, ServiceProvider, TrafficType
-from apps.infrastructure.services import zones
+from apps.infrastructure.services import pods
 from apps.jobs import runner
 from apps.machines.models import Attachment, Nic, Reservation, VirtualMachine
 from apps.network.models import Network, Segment
@@ -115,7 +115,7 @@ class World:
         ServiceProvider(physical_network=carrier, name="VirtualRouter", **enabled).save()
         Segment.objects.bulk_create(Segment(physical_network=carrier, number=n) for n in range(100, 110))
         ends = {"gateway": "172.16.0.1", "netmask": "255.255.0.0", "start_ip": "172.16.0.2", "end_ip": "172.16.0.9"}
-        pod = zones.create_pod(zone=self.zone, name="p", **ends)
+        pod = pods.create(zone=self.zone, name="p", **ends)
         Cluster(zone=self.zone, pod=pod, name="c", hypervisor="Fake").save()
         span = {"gateway": "192.0.2.1", "netmask": "255.255.255.0", "start_ip": "192.0.2.10", "end_ip": "192.0.2.60"}
         ranges.create(zone=self.zone, vlan="50", for_virtual_network=True, physical_network=carrier, **span)

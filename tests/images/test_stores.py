@@ -4,6 +4,7 @@ import pytest
 
 from apps.core import dispatch
 from apps.core.errors import CloudError
+from apps.core.ownership import admit
 from apps.images.flows import download
 from apps.images.models import ImageStore, Template, TemplateCopy
 from apps.images.services import copies, stores
@@ -154,7 +155,7 @@ def test_what_is_being_ordered_keeps_its_store(make):
 
     zone, root, alice = make.zone(), make.root(), make.account("alice")
     dispatch.call(root, "addImageStore", provider="NFS", url="nfs://h/p", zoneid=zone.uuid)
-    store, template = ImageStore.all_tenants.get(), make.template(alice)
+    store, template = ImageStore.all_tenants.get(), admit(Template, alice, name="debian", hypervisor="Fake")
     told = []
 
     def delete():

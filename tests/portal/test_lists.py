@@ -102,7 +102,7 @@ def test_a_list_with_filters_that_nothing_fits_says_how_many_there_are(browser, 
 
     page = browser(alice).page("/machines?keyword=nosuch")
 
-    assert "No machine fits" in page
+    assert "No machines fit" in page
     assert "There are 1 without the filters." in page
     assert "Clear the filters" in page
 
@@ -110,7 +110,7 @@ def test_a_list_with_filters_that_nothing_fits_says_how_many_there_are(browser, 
 def test_an_empty_list_says_what_it_is_and_what_to_do(browser, alice):
     page = browser(alice).page("/volumes")
 
-    assert "No volume yet" in page
+    assert "No volumes yet" in page
     assert 'href="/do/createVolume"' in page
 
 

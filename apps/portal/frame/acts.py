@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.core.commands import REGISTRY
-from apps.portal import gate, services
+from apps.portal import gate, services, words
 from apps.portal.frame.pages import Page
 from apps.portal.kinds import KINDS, Action, Kind
 from apps.portal.models import Begun, SentForm

@@ -140,7 +140,11 @@ class Form:
     @property
     def button(self) -> str:
         """Repeats the verb and the name where something goes."""
-        return words.doing(self.verb, self.row_title) if self.is_question and self.subject else str(words.sending(self.name))
+        return (
+            words.doing(self.verb, self.row_title)
+            if self.is_question and self.subject
+            else str(words.sending(self.name))
+        )
 
     @property
     def icon(self) -> str:

@@ -296,7 +296,7 @@ class ListPage(Page):
 
     @property
     def nothing_fits(self) -> str:
-        return _("No %(kinds)s fits") % {"kinds": self.kind.plural}
+        return _("No %(kinds)s fit") % {"kinds": self.kind.plural}
 
     @property
     def nothing_fits_text(self) -> str:

@@ -7,6 +7,7 @@ from django.db.models import F
 
 from agent.router import rules
 from agent.router.document import Ports, loose_ends, read
+from apps.firewall.services import nat
 from apps.firewall.services import rules as firewall
 from apps.machines.services import nics
 from apps.network import document
@@ -40,12 +41,10 @@ def test_a_network_with_one_of_each_is_read(make, network):
     nic = nics.allocate(vm, network, device_id=0, is_default=True)
     source = public.acquire(owner=owner, zone=network.zone, network=network, is_source_nat=True)
     mapped = public.acquire(owner=owner, zone=network.zone, network=network)
-    firewall.forward_port(
-        address=source, vm=vm, protocol="tcp", public_port=8022, private_port=22, cidrs=["192.0.2.0/24"]
-    )
+    nat.forward_port(address=source, vm=vm, protocol="tcp", public_port=8022, private_port=22, cidrs=["192.0.2.0/24"])
     firewall.open_firewall(address=source, protocol="icmp")
     firewall.open_egress(network=network, protocol="udp", start_port=53, destinations=["8.8.8.0/24"])
-    firewall.enable_static_nat(address=mapped, vm=vm)
+    nat.enable_static_nat(address=mapped, vm=vm)
     Network.all_tenants.filter(pk=network.pk).update(generation=F("generation") + 1)
     network.refresh_from_db()
 
