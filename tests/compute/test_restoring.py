@@ -75,7 +75,7 @@ def test_what_forbids_it_is_said_before_the_machine_is_stopped(world, make, vm):
 
 
 def test_a_root_disk_whose_size_is_an_open_question_is_not_replaced(world, vm):
-    world.cloud.fail("disks.resize", Unknown("timeout"))
+    world.cloud.fail("disks.resize", Unknown("timeout"), when="late")
     with pytest.raises(CloudError):
         world.do("resizeVolume", id=world.root_disk(vm).uuid, size=8)
 
