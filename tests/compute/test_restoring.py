@@ -9,7 +9,7 @@ from apps.limits.models import Counter
 from apps.limits.services import set_limit
 from apps.machines.models import Nic
 from apps.storage.models import Volume
-from tests.compute.world import GIB, check, unready
+from tests.compute.world import GIB, check, settle, unready
 
 BOTH = pytest.mark.parametrize("running", [True, False], ids=["running", "stopped"])
 
@@ -79,7 +79,13 @@ def test_a_root_disk_whose_size_is_an_open_question_is_not_replaced(world, vm):
     with pytest.raises(CloudError):
         world.do("resizeVolume", id=world.root_disk(vm).uuid, size=8)
 
-    refused(world, vm, "virtualmachineid: the root disk of the instance is Resizing")
+    with pytest.raises(CloudError, match="^virtualmachineid: the root disk of the instance is Resizing$"):
+        restore(world, vm)
+    assert (world.read(vm).state, world.root_disk(vm).state) == ("Running", "Resizing")
+    assert world.cloud.calls[-1].startswith("disks.resize on ")
+    world.cloud.land()
+    settle()
+    check(world)
 
 
 def test_a_template_that_was_deleted_is_named_again(world, make, vm):

@@ -10,7 +10,7 @@ from apps.accounts.services.sign_on import login_of
 from apps.compute.models import GroupMember, InstanceGroup
 from apps.core import secret
 from apps.core.callers import Kind
-from apps.core.models import Detail, Tag
+from apps.core.models import Detail
 from apps.core.ownership import admit
 from apps.domains import services as domains
 from apps.domains.models import Domain
@@ -23,6 +23,7 @@ from apps.network.models import Network
 from apps.offerings.models import DiskOffering, NetworkOffering, ServiceOffering
 from apps.rbac.models import Role
 from apps.storage.models import Volume
+from apps.tags import services as tags
 
 PASSWORD = "right-password"  # noqa: S105
 SECRET = "secret-of-{}"  # noqa: S105
@@ -122,7 +123,7 @@ class World:
         group = admit(InstanceGroup, machine.owner, name="wire-group2")
         GroupMember.objects.create(vm=machine, group=group)
         kind = {"kind": machine._meta.label_lower, "row_id": machine.pk}
-        Tag.objects.create(**kind, key="wire", value="a b*c~d+e/f=g&h")
+        tags.create(word="UserVm", rows=[machine], tags={"wire": "a b*c~d+e/f=g&h"})
         Detail.objects.create(**kind, name="rootDiskController", value="scsi")
 
     def _disk(self):
