@@ -18,7 +18,7 @@ from apps.core.errors import InvalidParameter, NoSuchRow, ParserRefused
 from apps.core.mapping import grouped
 from apps.core.refs import ByLabel
 from apps.core.responses import Response
-from apps.core.wire import EMPTY, MISSING, NOBODY, Bad, Field, Uuid
+from apps.core.wire import EMPTY, MISSING, NOBODY, REMOVED, Bad, Field, Uuid
 
 REGISTRY: dict[str, "Spec"] = {}
 UNSET: Any = object()
@@ -141,7 +141,9 @@ class Spec:
         try:
             return field.read(name, given, caller)
         except Bad as bad:
-            kind = InvalidParameter if bad.why == EMPTY else NoSuchRow if NOBODY in bad.why else ParserRefused
+            kind = (
+                InvalidParameter if bad.why in (EMPTY, REMOVED) else NoSuchRow if NOBODY in bad.why else ParserRefused
+            )
             text = bad.why.format(command=self.short_name, name=name, value=given.get(name))
             raise kind(text) from None
 

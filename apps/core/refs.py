@@ -10,7 +10,7 @@ from apps.core.callers import Access, Caller
 from apps.core.errors import NOT_YOURS, PermissionDenied
 from apps.core.rows import Row
 from apps.core.scope import owner_of_new
-from apps.core.wire import MISSING, UNKNOWN, Bad, Field, Str, Uuid, canonical_uuid, escaped
+from apps.core.wire import MISSING, REMOVED, UNKNOWN, Bad, Field, Str, Uuid, canonical_uuid, escaped
 
 
 class ByLabel(Uuid):
@@ -40,6 +40,8 @@ class Ref(ByLabel):
             return row
         if known.exists():
             raise PermissionDenied(NOT_YOURS)
+        if model.including_removed.filter(model.reach.q(caller, self.access), model.named, uuid=uuid).exists():
+            raise Bad(REMOVED)
         raise Bad(UNKNOWN)
 
 

@@ -265,6 +265,7 @@ NO_DATE = (
     "documentation"
 )
 MISSING = "Unable to execute API command {command} due to missing parameter {name}"
+REMOVED = "{name}: {value} was removed"
 EMPTY = "Invalid value provided for API arg: {name}"
 INVALID = "Unable to execute API command {command} due to invalid value. "
 NOBODY = "or entity does not exist"

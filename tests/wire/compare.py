@@ -51,7 +51,14 @@ class Comparison:
     def __init__(self, sample, names):
         self.sample, self.names, self.problems = sample, names, []
         self.loose = sample.get("loose", ())
-        self.agreed = self._agreed(sample["params"].get("command"))
+        self.agreed = self._agreed(sample["params"].get("command")) | self._agreed(self._of_the_job())
+
+    def _of_the_job(self):
+        """What is left out of a row is left out of it too where it is the result of a job."""
+        body = self.sample["body"]
+        job = body.get("queryasyncjobresultresponse", {}) if isinstance(body, dict) else {}
+        name = job.get("cmd", "").rpartition(".")[2].removesuffix("Cmd")
+        return name[:1].lower() + name[1:]
 
     def _agreed(self, command):
         """Names of fields that deviations files leave out, of all responses that this command may answer with."""

@@ -87,7 +87,8 @@ def test_libcloud(user, order, by_cs):
     size = next(each for each in driver.list_sizes() if each.id == order["serviceofferingid"])
     network = next(each for each in driver.ex_list_networks() if each.id == order["networkids"])
 
-    node = driver.create_node(name="by-libcloud", size=size, image=image, location=location, networks=[network])
+    what = {"size": size, "image": image, "location": location, "networks": [network]}
+    node = driver.create_node(name="by-libcloud", ex_start_vm=True, **what)  # it asks for a stopped one else
     assert (node.name, node.state) == ("by-libcloud", NodeState.RUNNING)
     assert node.id in [each.id for each in driver.list_nodes()]
 

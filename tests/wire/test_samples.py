@@ -1,7 +1,6 @@
 """What a live CloudStack answered, asked of us: wire-protocol.md section 16.
 
 All samples are played once, in their order, against the endpoint as a client reaches it; each is a test of its own.
-What is not built yet is in ``NOT_YET``, with its reason: take a line out and the sample is asked.
 """
 
 import base64
@@ -25,14 +24,8 @@ from tests.wire.compare import SAMPLES, Comparison, filled
 from tests.wire.world import SECRET, World
 
 pytestmark = pytest.mark.django_db
-STORAGE = "storage is being rewritten: "
-NO_SIZE = STORAGE + "createVolume takes no disk offering, and asks for a size"
-NO_DELETE = STORAGE + "deleteVolume is not there"
-FIELDS = STORAGE + "fields of a volume are missing: statistics of its disk, when it was attached, its pool"
-NO_TAGS = "tags are not there: createTags, listTags"
-NOT_YET: dict[str, str] = {}
-EXCHANGES = [sample for sample in SAMPLES if "answers" not in sample and sample["id"] not in NOT_YET]
-SCOPES = [sample for sample in SAMPLES if "answers" in sample and sample["id"] not in NOT_YET]
+EXCHANGES = [sample for sample in SAMPLES if "answers" not in sample]
+SCOPES = [sample for sample in SAMPLES if "answers" in sample]
 # They are about what a session leaves behind: they go on with the one of the sample before.
 # The text of job-failed is a service's and loose; these show the same job.
 for shown in SAMPLES:
@@ -139,8 +132,3 @@ def test_scope_as_recorded(played, world, django_db_blocker, sample):
             found[caller] = sorted(row["name"] for row in rows) if answer.status_code == 200 else answer.status_code
 
     assert found == sample["answers"]
-
-
-def test_what_is_left_out_is_in_the_samples_and_has_a_reason():
-    assert NOT_YET.keys() <= {sample["id"] for sample in SAMPLES}
-    assert all(NOT_YET.values())

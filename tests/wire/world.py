@@ -16,13 +16,14 @@ from apps.domains import services as domains
 from apps.domains.models import Domain
 from apps.hypervisors import fake
 from apps.images.models import OsType, Template
-from apps.infrastructure.models import Host, Zone
+from apps.infrastructure.models import Cluster, Host, Zone
+from apps.infrastructure.services import pods
 from apps.limits import services as limits
-from apps.machines.models import Nic, VirtualMachine
+from apps.machines.models import Attachment, Nic, VirtualMachine
 from apps.network.models import Network
 from apps.offerings.models import DiskOffering, NetworkOffering, ServiceOffering
 from apps.rbac.models import Role
-from apps.storage.models import Volume
+from apps.storage.models import StoragePool, Volume
 from apps.tags import services as tags
 
 PASSWORD = "right-password"  # noqa: S105
@@ -90,7 +91,13 @@ class World:
         names = {"dns1": "127.0.0.1", "internal_dns1": "127.0.0.1", "network_domain": "sandbox.simulator"}
         zone = Zone(name="wire-zone", allocation_state="Enabled", guest_cidr="10.1.1.0/24", token="t", **names)  # noqa: S106
         saved(zone)
-        host = saved(Host(name="wire-host", zone=zone, memory_mib_capacity=1 << 20, hypervisor="Fake"))
+        ends = {"gateway": "172.16.0.1", "netmask": "255.255.0.0", "start_ip": "172.16.0.2", "end_ip": "172.16.0.9"}
+        pod = pods.create(zone=zone, name="POD0", **ends)
+        cluster = saved(Cluster(zone=zone, pod=pod, name="C2", hypervisor="Fake"))
+        place = {"zone": zone, "pod": pod, "cluster": cluster, "hypervisor": "Fake"}
+        host = saved(Host(name="wire-host", memory_mib_capacity=1 << 20, **place))
+        where = {"scope": "CLUSTER", "place": f"cluster:{cluster.pk}"}
+        self.pool = saved(StoragePool(name="PS2-1", type="NetworkFilesystem", **place, **where))
         template = admit(Template, self.users["admin"].account, name="wire-template", is_public=True)
         self.values |= {
             "zone": zone,
@@ -105,16 +112,16 @@ class World:
         """A running machine in an isolated network, and a volume that is Ready."""
         owner, zone = self.users[name].account, self.values["zone"]
         offering = NetworkOffering.all_tenants.get(name="DefaultIsolatedNetworkOfferingWithSourceNatService")
-        network = admit(Network, owner, name=f"wire-net-{name}", zone=zone, offering=offering, cidr="10.1.1.0/24")
+        place = {"zone": zone, "cidr": "10.1.1.0/24", "vlan": str(100 + owner.pk)}
+        network = admit(Network, owner, name=f"wire-net-{name}", offering=offering, **place)
         place = {"zone": zone, "offering": self.values["offering"], "template": self.values["template"]}
         place |= {"creator": self.users[name], "os_type": OsType.all_tenants.first(), "host": self.host}
         machine = admit(VirtualMachine, owner, name="wire-vm-a", state=VirtualMachine.State.RUNNING, **place)
         self._belongings(machine, network)
-        volume = admit(
-            Volume, owner, name="wire-vol-a", size=5 << 30, state=Volume.State.READY, zone=zone, **self._disk()
-        )
+        volume = self._disk(owner, "wire-vol-a", offering=self.values["diskoffering"])
+        root = self._disk(owner, f"ROOT-{machine.pk}", kind=Volume.Kind.ROOT, template=self.values["template"])
+        Attachment.objects.create(vm=machine, volume=root, device_id=Attachment.ROOT_DEVICE)
         fake.CLOUD.running[str(machine.uuid)].add(self.host.name)
-        fake.CLOUD.disks[str(volume.uuid)] = volume.size
         self.values |= {f"vm.{name}": machine, f"vol.{name}": volume, f"net.{name}": network}
 
     def _belongings(self, machine, network):
@@ -123,12 +130,14 @@ class World:
         group = admit(InstanceGroup, machine.owner, name="wire-group2")
         GroupMember.objects.create(vm=machine, group=group)
         kind = {"kind": machine._meta.label_lower, "row_id": machine.pk}
-        tags.create(word="UserVm", rows=[machine], tags={"wire": "a b*c~d+e/f=g&h"})
+        tags.create(word="UserVm", rows=[machine], tags={"wire": "a b*c~d+e/f=g&h", "zürich": "<&>'\""})
         Detail.objects.create(**kind, name="rootDiskController", value="scsi")
 
-    def _disk(self):
-        has = {field.name for field in Volume._meta.fields}
-        return {"offering": self.values["diskoffering"]} if "offering" in has else {}
+    def _disk(self, owner, name, **more):
+        place = {"zone": self.values["zone"], "pool": self.pool, "path": name, "state": Volume.State.READY}
+        volume = admit(Volume, owner, name=name, size=5 << 30, **place, **more)
+        fake.CLOUD.disks[str(volume.uuid)] = volume.size
+        return volume
 
     def _project(self):
         alice, al = self.users["alice"].account, self.users["al"].account

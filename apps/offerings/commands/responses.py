@@ -44,6 +44,11 @@ def filled(text: str) -> str | None:
     return text or None
 
 
+def _rate(mbps: int | None, system: str) -> int | None:
+    """Machines of the system but routers are never throttled, which the wire says as 0."""
+    return 0 if mbps is None and system not in ("", "domainrouter") else mbps
+
+
 def zero_if_chosen(size: int | None) -> int:
     return (size or 0) // GIB
 
@@ -84,7 +89,7 @@ class ServiceOfferingResponse(OfferingResponse):
     provisioningtype = Field("provisioning_type")
     hosttags = Computed(("host_tags",), filled, view=FULL, type="string")
     storagetags = Computed(("storage_tags",), filled, view=FULL, type="string")
-    networkrate = Field("network_rate_mbps")
+    networkrate = Computed(("network_rate_mbps", "system_vm_type"), _rate, type="integer")
     deploymentplanner = Computed(("planner",), filled, type="string")
     rootdisksize = Computed(("root_disk_bytes",), zero_if_chosen, type="long")
     issystem = Field("is_system")
