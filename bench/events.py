@@ -98,7 +98,7 @@ def main() -> None:
     parser.add_argument("--reuse", action="store_true")
     given = parser.parse_args()
     if not given.reuse:
-        call_command("migrate", verbosity=0, run_syncdb=True)
+        call_command("migrate", verbosity=0)
         call_command("seed")
         tenants()
         begun = time.perf_counter()

@@ -52,7 +52,7 @@ Measured = dict[str, tuple[float, float, float]]
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--hosts", type=int, nargs="+", default=list(SIZES))
-    call_command("migrate", verbosity=0, run_syncdb=True)
+    call_command("migrate", verbosity=0)
     call_command("seed")
     zone, found = Zone(), dict[int, Measured]()
     for size in parser.parse_args().hosts:

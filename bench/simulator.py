@@ -88,7 +88,7 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=1_000)
     parser.add_argument("--threads", type=int, default=8)
     given = parser.parse_args()
-    call_command("migrate", run_syncdb=True, verbosity=0)
+    call_command("migrate", verbosity=0)
     call_command("seed")
     root = caller_for(Account.all_tenants.select_related("domain", "role").get(name="admin"))
     where = place(root)

@@ -180,7 +180,7 @@ def prepare(installation: Installation) -> None:
     from django.core.management import call_command
 
     print("portal up: preparing the database", flush=True)
-    call_command("migrate", interactive=False, verbosity=0, run_syncdb=True)
+    call_command("migrate", interactive=False, verbosity=0)
     call_command("seed", verbosity=0)
     installation.made_current()
 
