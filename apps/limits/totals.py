@@ -7,22 +7,25 @@ from apps.accounts.models import Account
 from apps.accounts.ports import kinds
 from apps.limits.kinds import BY_NAME, GIB, Kind
 from apps.limits.models import Counter
-from apps.limits.services import limit_of
 
 UNLIMITED = "Unlimited"
 IN_GIB = {"primary_storage", "secondary_storage"}
 
 
 def of_accounts(keys: Sequence[int]) -> dict[int, dict[str, Any]]:
-    owners = {row.pk: row for row in Account.including_removed.filter(pk__in=keys)}
-    counters = {(c.account_id, c.kind): c for c in Counter.objects.filter(account__in=keys)}
+    owners = list(Account.including_removed.filter(pk__in=keys).only("pk", "type"))
+    rows = Counter.objects.filter(account__in=keys).values_list("account", "kind", "limit", "used")
+    counters = {(account, kind): (limit, used) for account, kind, limit, used in rows}
+    # They depend on the type alone: a page of accounts asks each setting a few times, not once for each account.
+    types = {owner.type: owner for owner in owners}.values()
+    unless_set = {one.type: {name: BY_NAME[name].default_for(one) for name, _ in kinds()} for one in types}
 
-    def one(key: int) -> Iterable[tuple[str, int, int]]:
-        for name, _ in kinds():
-            counter = counters.get((key, name)) or Counter(account_id=key, kind=name)
-            yield name, limit_of(counter, owners[key]), counter.used
+    def of(owner: Account) -> Iterable[tuple[str, int, int]]:
+        for name, default in unless_set[owner.type].items():
+            limit, used = counters.get((owner.pk, name), (None, 0))
+            yield name, default if limit is None else limit, used
 
-    return {key: _said(one(key)) for key in owners}
+    return {owner.pk: _said(of(owner)) for owner in owners}
 
 
 def of_domains(keys: Sequence[int]) -> dict[int, dict[str, Any]]:
@@ -42,7 +45,8 @@ def of_domains(keys: Sequence[int]) -> dict[int, dict[str, Any]]:
 
 
 def _said(values: Iterable[tuple[str, int, int]]) -> dict[str, Any]:
-    words, said = dict(kinds()), {}
+    words: dict[str, str] = dict(kinds())
+    said: dict[str, Any] = {}
     for name, limit, used in values:
         word, kind = words[name], BY_NAME[name]
         said[f"{word}limit"] = UNLIMITED if limit == -1 else str(limit // kind.unit)
