@@ -59,6 +59,15 @@ def test_a_pending_job_says_who_asked_what_about_which_row_and_how_far_it_is(ali
     }
 
 
+def test_how_a_place_was_found_is_told_to_the_root_administrator_alone(alice, make):
+    volume, found = make.volume(alice.account), {"planner": "FirstFitPlanner", "host": {"name": "h1"}}
+    row = about(volume, alice.account, user=alice.user, command="deleteVolume", explanation=found)
+
+    assert query(make.root(), row)["explanation"] == found
+    assert "explanation" not in query(alice, row)
+    assert "explanation" not in query(make.caller("ada", alice.account.domain, kind=Kind.DOMAIN_ADMIN), row)
+
+
 def test_one_that_is_done_says_its_result_and_nothing_of_progress(alice, make):
     volume, now = make.volume(alice.account), timezone.now()
     done = {"status": "succeeded", "result": '{"volume":{"id":"x"}}', "completed": now, "progress": 90}
