@@ -1,6 +1,6 @@
 """A whole cloud under clients: how soon it is up, what it weighs, and how much it does in a minute.
 
-python -m bench.load [--workers 2] [--mariadb] [--seconds 10]     on a cloud of its own that is thrown away
+python -m bench.load [--web 1] [--workers 2] [--mariadb] [--seconds 10]     on a cloud of its own that is thrown away
 
 Clients are threads of this process and take their share of the same processors, as those of any such measurement.
 """
@@ -185,6 +185,7 @@ def database(mariadb: bool) -> Iterator[dict[str, str]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
+    parser.add_argument("--web", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--mariadb", action="store_true")
     parser.add_argument("--seconds", type=float, default=10.0)
@@ -192,14 +193,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, database(given.mariadb) as settings:
         cloud = Cloud(Path(folder) / "cloud")
         cloud.environment = settings
-        words = ("--workers", str(given.workers))
+        words = ("--web", str(given.web), "--workers", str(given.workers))
         first = timed(lambda: cloud.up(*words))
         cloud.down()
         later = timed(lambda: cloud.up(*words))
         try:
             time.sleep(5.0)  # what a start leaves to do is done
             on = "MariaDB" if given.mariadb else "SQLite"
-            print(f"\nOn {on}, {given.workers} workers: up after {first:.1f} s the first time, {later:.1f} s later")
+            print(f"\nOn {on}, web processes {given.web}, workers {given.workers}: up after {first:.1f} s the first time, {later:.1f} s later")
             table("Memory at rest", ("process", "number", "PSS MiB"), list(weights(cloud)))
             table("Under clients", ("what", "clients", "measured", ""), list(Bench(cloud, given.seconds).rows()))
         finally:

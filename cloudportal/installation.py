@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import shutil
 import sqlite3
 import tempfile
 from pathlib import Path
@@ -47,6 +48,13 @@ class Installation:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.socket.parent.stat().st_uid != os.getuid():
             raise PermissionError(f"{self.socket.parent} belongs to somebody else")
+
+    def fresh(self, name: str) -> Path:
+        """A folder for what one run keeps, without what an earlier one left."""
+        folder = self.folder / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        return folder
 
     def lock(self) -> int:
         """Held until this process ends; the file says who has it."""

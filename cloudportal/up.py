@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from cloudportal import logins, logs, processes
 from cloudportal.installation import Installation, Taken
@@ -63,8 +64,16 @@ def parse(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--data", type=Path, metavar="DIR", help="where everything is kept (default: .cloud)")
     parser.add_argument("--no-demo", action="store_true", help="an empty installation, no demo cloud")
-    parser.add_argument("--workers", type=int, default=2, help="processes that work on jobs (default: %(default)s)")
+    number: dict[str, Any] = {"type": at_least_one, "metavar": "N"}
+    parser.add_argument("--web", default=1, help="processes that answer calls (default: %(default)s)", **number)
+    parser.add_argument("--workers", default=2, help="processes that do jobs (default: %(default)s)", **number)
     return parser.parse_args(words)
+
+
+def at_least_one(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text} is no number of processes")
+    return int(text)
 
 
 def claim(installation: Installation) -> int:
@@ -97,6 +106,8 @@ def run(
     started = time.monotonic()
     installation.endpoint.unlink(missing_ok=True)
     set_environment(installation, options.host, listener.getsockname()[1])
+    if options.web > 1:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(installation.fresh("metrics"))
     logs.configure("supervisor")
     if installation.embedded_broker:
         start_valkey(installation, supervisor)
@@ -105,7 +116,8 @@ def run(
     if not installation.is_current():
         errand(supervisor, prepare, installation)
     start = partial(start_process, supervisor, installation)
-    start("web", lambda: processes.web(listener))
+    for number in range(options.web):
+        start("web", lambda: processes.web(listener), number)
     load_worker()
     start("worker", lambda: processes.worker(options.workers))
     start("scheduler", processes.scheduler)
@@ -141,12 +153,14 @@ def start_valkey(installation: Installation, supervisor: Supervisor) -> None:
     supervisor.start("valkey", lambda: processes.valkey(program, installation))
 
 
-def start_process(supervisor: Supervisor, installation: Installation, name: str, work: Callable[[], object]) -> None:
+def start_process(
+    supervisor: Supervisor, installation: Installation, kind: str, work: Callable[[], object], number: int = 0
+) -> None:
     def child() -> None:
-        processes.in_the_background(name, installation.logs)
+        processes.in_the_background(kind, installation.logs)
         work()
 
-    supervisor.start(name, child)
+    supervisor.start(f"{kind}-{number + 1}" if number else kind, child)
 
 
 def load() -> None:

@@ -11,10 +11,18 @@ import pytest
 from tests.clouds import Cloud, alive, descendants, until
 
 
-def status(cloud, path="/healthz"):
+def answered(cloud, path):
     connection = http.client.HTTPConnection("127.0.0.1", cloud.port, timeout=10)
     connection.request("GET", path)
-    return connection.getresponse().status
+    return connection.getresponse()
+
+
+def status(cloud, path="/healthz"):
+    return answered(cloud, path).status
+
+
+def text(cloud, path):
+    return answered(cloud, path).read().decode()
 
 
 def test_tells_scripts_where_it_is_and_who_may_log_in(cloud):
@@ -51,6 +59,21 @@ def test_a_busy_port_is_refused_before_anything_is_made(cloud, fresh):
     assert f"port {cloud.port} on 127.0.0.1 is in use" in fresh.said
     assert not fresh.endpoint.exists()
     assert not (fresh.folder / "cloud.sqlite3").exists()
+
+
+def test_several_web_processes_answer_on_one_port_and_count_together(fresh):
+    fresh.up("--no-demo", "--web", "2")
+    first, second = fresh.tree()["web"] | fresh.tree()["web-2"]
+
+    os.kill(first, signal.SIGSTOP)  # whoever accepts meanwhile is the other one
+    seen = [status(fresh, "/client/api?command=listZones") for _ in range(3)]
+    os.kill(first, signal.SIGCONT)
+    os.kill(second, signal.SIGSTOP)
+    seen += [status(fresh, "/client/api?command=listZones") for _ in range(4)]
+    os.kill(second, signal.SIGCONT)
+
+    assert seen == [401] * 7
+    assert 'cloudportal_api_calls_total{command="listZones",status="401"} 7.0' in text(fresh, "/metrics")
 
 
 @pytest.mark.parametrize("name", ["web", "worker", "scheduler", "valkey", "job"])
