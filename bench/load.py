@@ -200,7 +200,8 @@ def main() -> None:
         try:
             time.sleep(5.0)  # what a start leaves to do is done
             on = "MariaDB" if given.mariadb else "SQLite"
-            print(f"\nOn {on}, web processes {given.web}, workers {given.workers}: up after {first:.1f} s the first time, {later:.1f} s later")
+            print(f"\nOn {on}, {given.web} web processes, {given.workers} workers")
+            print(f"up after {first:.1f} s the first time, {later:.1f} s later")
             table("Memory at rest", ("process", "number", "PSS MiB"), list(weights(cloud)))
             table("Under clients", ("what", "clients", "measured", ""), list(Bench(cloud, given.seconds).rows()))
         finally:
