@@ -321,3 +321,15 @@ def test_the_answer_of_a_job_names_the_machine(w):
     work_off()
 
     assert answer(job)["systemvm"]["id"] == str(machines().first().uuid)
+
+
+def test_one_that_has_lost_its_addresses_gets_others_when_it_starts(api, w):
+    vm = machines().get(kind=K.CONSOLE_PROXY)
+    api(w.root, "stopSystemVm", id=vm.uuid)
+    SystemAddress.objects.filter(vm=vm).delete()
+    RangeAddress.objects.filter(taken_by=vm.lock_key).update(taken_by="")
+    PodAddress.objects.filter(taken_by=vm.lock_key).update(taken_by="")
+
+    api(w.root, "startSystemVm", id=vm.uuid)
+
+    check(w, "Running", "Running")
