@@ -5,7 +5,6 @@ from apps.infrastructure.models import (
     Host,
     HostTag,
     PhysicalNetwork,
-    Pod,
     Region,
     ServiceProvider,
     StorageNetworkRange,
