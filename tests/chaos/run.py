@@ -63,8 +63,8 @@ def torment(cloud: Cloud, options: argparse.Namespace, stack: ExitStack) -> int:
     stop.set()
     for thread in threads:
         thread.join()
-    report(killed, tenants)
-    return judge(cloud)
+    wrong = report(killed, tenants)
+    return judge(cloud) or bool(wrong)
 
 
 def tenant(told: dict, number: int, seed: int) -> Tenant:
@@ -101,11 +101,13 @@ def kill(cloud: Cloud, name: str, dice: random.Random) -> bool:
     return bool(pids)
 
 
-def report(killed: Counter[str], tenants: list[Tenant]) -> None:
+def report(killed: Counter[str], tenants: list[Tenant]) -> int:
+    """How many calls ended in a way that no document knows."""
     seen = sum((each.seen for each in tenants), Counter())
     print(f"chaos: killed {dict(killed)}; calls ended {dict(seen)}", flush=True)
     for text, times in Counter(line for each in tenants for line in each.wrong).most_common(10):
         print(f"chaos: undocumented, {times} times: {text}")
+    return sum(len(each.wrong) for each in tenants)
 
 
 def judge(cloud: Cloud) -> int:
