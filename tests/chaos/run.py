@@ -25,6 +25,7 @@ from tests.chaos.load import Tenant
 from tests.clouds import CODE, Cloud
 
 VICTIMS = ("web", "worker", "job", "scheduler", "valkey")
+DURABLE = "--innodb-flush-log-at-trx-commit=2"  # what was committed outlives the server
 AFTER = 90.0  # seconds that may pass until everything has ended, once leases are due
 
 
@@ -47,7 +48,7 @@ def parse() -> argparse.Namespace:
 
 
 def torment(cloud: Cloud, options: argparse.Namespace, stack: ExitStack) -> int:
-    server = stack.enter_context(mariadb.running()) if options.database == "mariadb" else None
+    server = stack.enter_context(mariadb.running(DURABLE)) if options.database == "mariadb" else None
     if server:
         cloud.environment["DATABASE_URL"] = server.url()
     cloud.up()
