@@ -315,6 +315,15 @@ def test_two_of_a_kind_are_found_by_the_audit(make, w):
     assert found == [f"zone z1 has 2 machines of the kind {vm.kind}", "system machine v-twin has no addresses"]
 
 
+def test_a_management_address_that_is_marked_as_free_is_found_by_the_audit(w):
+    held = SystemAddress.objects.exclude(private=None).first().private
+    PodAddress.objects.filter(pk=held.pk).update(taken_by="")
+
+    found = audit.findings()["pods: management addresses are held by machines that live"]
+
+    assert found == [f"address {held.ip} is a system machine's and marked as free"]
+
+
 def test_the_answer_of_a_job_names_the_machine(w):
     job = dispatch.call(w.root, "stopSystemVm", id=machines().first().uuid)["jobid"]
 
