@@ -39,7 +39,7 @@ class Setting(Generic[V]):
         self.name, self.help_text = name, help_text
         self.default: V = default
         self.category, self.minimum, self.choices, self.secret = category, minimum, choices, secret
-        self.maximum = LARGEST if maximum is None and type(default) is int else maximum
+        self.maximum: float | None = LARGEST if maximum is None and type(default) is int else maximum
         self.register()
 
     def register(self) -> None:

@@ -1,6 +1,7 @@
 """What must be true of jobs, flows, their locks and of open questions, also while work goes on."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from django.apps import apps
 
@@ -9,7 +10,7 @@ from apps.core.models import Question
 from apps.core.outcomes import OUTCOMES
 from apps.jobs.models import Claim, FlowRun, Job, Lock
 
-HOLDERS = {"job": (Job, {"status__in": Job.LIVE}), "run": (FlowRun, {"phase__in": FlowRun.LIVE})}
+HOLDERS: dict[str, tuple[Any, dict[str, Any]]] = {"job": (Job, {"status__in": Job.LIVE}), "run": (FlowRun, {"phase__in": FlowRun.LIVE})}
 
 
 @audit("locks: who holds one or waits for one is at work")
