@@ -4,6 +4,7 @@ import uuid
 
 from apps.core import wire
 from apps.core.refs import ByLabel
+from apps.core.settings import SETTINGS
 
 BROKEN = (
     "",
@@ -42,6 +43,7 @@ BROKEN = (
     "http://127.0.0.1:1/x",
     "file:///etc/passwd",
 )
+WORDS = ("x", "10.1.1.1", "255.255.255.0", "tcp", "1-2", "50", "Running", "Enabled", "default", "all")
 
 
 class Values:
@@ -101,10 +103,8 @@ class Values:
             return self.random.choice(("2026-01-01", "2026-01-01T10:00:00+0000", "2026-01-01 10:00:00"))
         if isinstance(field, wire.Uuid):
             return self.random.choice((str(uuid.uuid4()), self.any_row()))
-        choices = getattr(field, "choices", ())
-        return self.random.choice(
-            (*choices, "x", "10.1.1.1", "255.255.255.0", "tcp", "1-2", "50", "Running", "Enabled")
-        )
+        choices, setting = getattr(field, "choices", ()), self.random.choice(sorted(SETTINGS))
+        return self.random.choice((*choices, *WORDS, setting))
 
     def any_row(self):
         return self.random.choice(self.rows[self.random.choice(list(self.rows))])
