@@ -2,6 +2,8 @@
 that live on simulated hosts.
 """
 
+from django.utils import timezone
+
 from apps.accounts.models import Account
 from apps.accounts.tenants import caller_for
 from apps.core import dispatch
@@ -34,7 +36,7 @@ def build(make, monkeypatch):
     rows = {}
     for label, function in factories.rows().items():
         rows[label] = [str(getattr(function(make, owner), "uuid", "1")) for owner in owners]
-    Job.objects.update(status=Job.Status.FAILED)  # nobody has asked for these
+    Job.objects.update(status=Job.Status.FAILED, completed=timezone.now())  # nobody has asked for these
     life = World(make, monkeypatch)
     monkeypatch.setitem(drivers.DRIVERS, "Fake", connect)
     for caller in callers:
