@@ -10,7 +10,10 @@ from apps.core.models import Question
 from apps.core.outcomes import OUTCOMES
 from apps.jobs.models import Claim, FlowRun, Job, Lock
 
-HOLDERS: dict[str, tuple[Any, dict[str, Any]]] = {"job": (Job, {"status__in": Job.LIVE}), "run": (FlowRun, {"phase__in": FlowRun.LIVE})}
+HOLDERS: dict[str, tuple[Any, dict[str, Any]]] = {
+    "job": (Job, {"status__in": Job.LIVE}),
+    "run": (FlowRun, {"phase__in": FlowRun.LIVE}),
+}
 
 
 @audit("locks: who holds one or waits for one is at work")

@@ -4,7 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from apps.accounts.services.domains import move
 from apps.core.audit import CHECKS
+from apps.core.errors import LimitExceeded
 from apps.limits.kinds import BY_NAME
 from apps.limits.models import Counter
 from apps.limits.services import recount
@@ -59,3 +61,26 @@ def test_a_counter_of_a_domain_far_above(w):
     Counter.objects.filter(domain=w.top).update(used=0)
 
     assert findings() == {DOMAINS: [f"domain {w.top.pk}: volume is 1, its counter says 0"]}
+
+
+def test_a_domain_that_moves_takes_its_amounts_along(w, make):
+    other = make.domain("other", make.domain())
+    Counter.objects.create(domain=other, kind="volume", limit=5)
+
+    move(domain=w.alice.domain, parent=other)
+
+    assert findings() == {}
+    used = dict(Counter.objects.exclude(domain=None).values_list("domain__name", "used"))
+    assert used == {"top": 0, "below": 1, "other": 1}
+
+
+def test_a_domain_does_not_move_where_its_amounts_are_above_the_limit(w, make):
+    other = make.domain("other", make.domain())
+    Counter.objects.create(domain=other, kind="volume", limit=0)
+    path = w.alice.domain.path
+
+    with pytest.raises(LimitExceeded, match="Maximum domain resource limits of Type 'volume'"):
+        move(domain=w.alice.domain, parent=other)
+
+    w.alice.domain.refresh_from_db()
+    assert (w.alice.domain.path, findings()) == (path, {})
