@@ -12,7 +12,7 @@ from apps.core.retry import atomically
 from apps.domains.models import Domain
 
 BATCH = 5_000
-DEEPEST, LONGEST = (Domain._meta.get_field(name).max_length or 0 for name in ("path", "wire_path"))
+DEEPEST, LONGEST = 255, 4096  # characters that the columns of the two paths have
 
 
 @atomically
