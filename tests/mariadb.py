@@ -15,8 +15,8 @@ PATIENCE = 60.0
 
 
 class MariaDB:
-    def __init__(self, folder: Path):
-        self.folder, self.socket = folder, folder / "s.sock"
+    def __init__(self, folder: Path, *options: str):
+        self.folder, self.socket, self.options = folder, folder / "s.sock", options
         self.process: subprocess.Popen[bytes] | None = None
         self.user = "mysql" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
 
@@ -32,12 +32,12 @@ class MariaDB:
             check=True, capture_output=True,
         )  # fmt: skip
 
-    def start(self, *options: str) -> None:
+    def start(self) -> None:
         log = (self.folder / "log").open("ab")
         self.process = subprocess.Popen(
             ["mariadbd", "--no-defaults", f"--user={self.user}", f"--datadir={self.folder}/data",
              f"--socket={self.socket}", f"--pid-file={self.folder}/pid", "--skip-networking",
-             "--innodb-buffer-pool-size=512M", "--innodb-flush-log-at-trx-commit=0", *options],
+             "--innodb-buffer-pool-size=512M", "--innodb-flush-log-at-trx-commit=0", *self.options],
             stdout=log, stderr=log,
         )  # fmt: skip
         end = time.monotonic() + PATIENCE
@@ -69,10 +69,10 @@ class MariaDB:
 @contextmanager
 def running(*options: str) -> Iterator[MariaDB]:
     folder = Path(tempfile.mkdtemp(prefix="mariadb-"))
-    server = MariaDB(folder)
+    server = MariaDB(folder, *options)
     try:
         server.install()
-        server.start(*options)
+        server.start()
         server.sql("create database cloud")
         yield server
     finally:

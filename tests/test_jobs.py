@@ -2,7 +2,7 @@ import time
 from dataclasses import dataclass
 
 import pytest
-from django.db import transaction
+from django.db import OperationalError, transaction
 
 from apps.core import dispatch, secret
 from apps.core.callers import USER, Access, Kind
@@ -119,6 +119,46 @@ def test_what_nobody_declared_is_530_and_tells_a_tenant_nothing(alice, volume):
     assert not Claim.objects.exists()
 
 
+AWAY = OperationalError(2013, "Lost connection to server during query")
+DEADLOCK = OperationalError(1213, "Deadlock found")
+
+
+@pytest.mark.parametrize("error", [AWAY, DEADLOCK])
+def test_a_job_that_the_database_did_not_carry_is_503_and_tells_nothing_of_it(alice, volume, monkeypatch, error):
+    def run(self, **values):
+        raise error
+
+    monkeypatch.setattr(REGISTRY["probeVolume"].cls, "run", run)
+    jobid = submit(alice, volume, "works")
+
+    runner.drain()
+
+    with pytest.raises(CloudError, match="^the database gave no answer: whether this was done is not known") as told:
+        answer(jobid)
+    assert told.value.code == 503
+    assert not Claim.objects.exists()
+
+
+def away_once(ctx):
+    ORDER.append("again")
+    if len(ORDER) == 1:
+        raise DEADLOCK
+
+
+BLINKED = Flow("test.blinked", Nothing, (Step(away_once),), lambda ctx: None, lambda ctx: None)
+
+
+def test_a_step_that_the_database_did_not_carry_is_done_again(db):
+    run = begin(BLINKED, Nothing())
+
+    runner.drain()
+    let_time_pass()
+    runner.drain()
+
+    run.refresh_from_db()
+    assert (ORDER, run.phase) == (["again", "again"], "succeeded")
+
+
 def refused(ctx):
     raise InsufficientCapacity("host h1 is full", tenant="zone z1 is full")
 
@@ -173,9 +213,9 @@ def test_a_lost_worker_ends_its_job_and_frees_the_row(alice, volume):
     let_time_pass()
     runner.drain()
 
-    with pytest.raises(CloudError):
+    with pytest.raises(CloudError, match="^this was interrupted") as error:
         answer(jobid)
-    assert (ORDER, Lock.objects.get().holder) == ([], "")
+    assert (ORDER, Lock.objects.get().holder, error.value.code) == ([], "", 534)
 
 
 def test_a_worker_that_stalled_cannot_write_a_result(alice, volume, monkeypatch):

@@ -5,7 +5,7 @@ import os
 from apps.accounts.models import Account, User
 from apps.accounts.selectors import SYSTEM
 from apps.accounts.services import users
-from apps.accounts.services.accounts import Person
+from apps.accounts.services.accounts import Person, begins
 from apps.core.retry import atomically
 from apps.core.seeds import seed
 from apps.domains import services as tree
@@ -30,3 +30,4 @@ def root() -> None:
         if not hidden:
             user = users.create(account=account, person=ADMIN)
             User.all_tenants.filter(pk=user.pk).update(is_default=True)
+            begins(account)

@@ -22,6 +22,7 @@ from apps.core.commands import REGISTRY
 from apps.core.dispatch import call as carry_out
 from apps.core.errors import BadRequest, CloudError, MethodNotAllowed, UnsupportedAction, text_for
 from apps.core.logs import request_id
+from apps.core.retry import answer_for
 
 log = logging.getLogger(__name__)
 HEADERS = {
@@ -77,7 +78,7 @@ def _answered(request: HttpRequest) -> HttpResponse:
         _refuse(call, response, problem)
     except Exception as error:
         log.exception("%s failed unexpectedly", call.command or "a call without a command")
-        _refuse(call, response, CloudError(f"{type(error).__name__}: {error}"))
+        _refuse(call, response, answer_for(error))
     response.command = call.command if call.command in REGISTRY else ""  # type: ignore[attr-defined]
     return packed(request, response)
 

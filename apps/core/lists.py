@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django.apps import apps
 from django.core.cache import cache
+from django.core.exceptions import EmptyResultSet
 from django.db.models import Q, QuerySet
 
 from apps.core import scope
@@ -191,7 +192,10 @@ def scope_of(given: dict[str, Any]) -> scope.Request:
 
 def counted(rows: QuerySet) -> int:
     """The exact count; a dear one may be some seconds old. The key holds the query, so also the caller's scope."""
-    sql, params = rows.order_by().values("pk").query.sql_with_params()
+    try:
+        sql, params = rows.order_by().values("pk").query.sql_with_params()
+    except EmptyResultSet:  # filters that exclude each other: nobody has to be asked
+        return 0
     key = "count:" + sha1(f"{sql} {params}".encode(), usedforsecurity=False).hexdigest()
     if (kept := cache.get(key)) is not None:
         return int(kept)

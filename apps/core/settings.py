@@ -15,6 +15,7 @@ from apps.core.errors import InvalidParameter
 V = TypeVar("V", bool, int, float, str)
 SETTINGS: dict[str, "Setting[Any]"] = {}
 SCOPES = ("zone", "cluster", "storagepool", "imagestore", "account", "domain")
+LARGEST = (1 << 31) - 1  # whole number, where a setting says no other: as columns and parameters have it
 
 
 class Setting(Generic[V]):
@@ -27,6 +28,7 @@ class Setting(Generic[V]):
         scope: str | tuple[str, ...] = (),
         category: str = "Advanced",
         minimum: float | None = None,
+        maximum: float | None = None,
         choices: tuple[str, ...] = (),
         secret: bool = False,
     ):
@@ -37,6 +39,7 @@ class Setting(Generic[V]):
         self.name, self.help_text = name, help_text
         self.default: V = default
         self.category, self.minimum, self.choices, self.secret = category, minimum, choices, secret
+        self.maximum: float | None = LARGEST if maximum is None and type(default) is int else maximum
         self.register()
 
     def register(self) -> None:
@@ -56,6 +59,8 @@ class Setting(Generic[V]):
             raise InvalidParameter(f"value: {self.name} takes a {kind.__name__}, not {text!r}") from None
         if self.minimum is not None and value < self.minimum:
             raise InvalidParameter(f"value: {self.name} must be {self.minimum} or more")
+        if self.maximum is not None and value > self.maximum:
+            raise InvalidParameter(f"value: {self.name} must be {self.maximum} or less")
         if self.choices and value not in self.choices:
             raise InvalidParameter(f"value: {self.name} must be one of {', '.join(self.choices)}")
         return value

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from django.db.models import F, QuerySet, Value
-from django.db.models.functions import Concat, Substr
+from django.db.models import F, Max, QuerySet, Value
+from django.db.models.functions import Concat, Length, Substr
 
 from apps.core.errors import InvalidParameter
 from apps.core.ownership import placed_models
@@ -12,6 +12,7 @@ from apps.core.retry import atomically
 from apps.domains.models import Domain
 
 BATCH = 5_000
+DEEPEST, LONGEST = 255, 4096  # characters that the columns of the two paths have
 
 
 @atomically
@@ -20,18 +21,27 @@ def create(*, name: str, parent: Domain | None) -> Domain:
     domain.save()
     domain.path = f"{parent.path if parent else '/'}{domain.pk}/"
     domain.wire_path = f"{parent.wire_path}/{name}" if parent else name
+    _check_depth(len(domain.path), len(domain.wire_path))
     Domain.all_tenants.filter(pk=domain.pk).kernel_update(path=domain.path, wire_path=domain.wire_path)
     return domain
 
 
+def held(*rows: Domain) -> tuple[Domain, ...]:
+    """As they are now, and until this transaction ends no other moves: under a lock on the root."""
+    Domain.all_tenants.select_for_update().get(parent=None)
+    return tuple(Domain.all_tenants.get(pk=row.pk) for row in rows)
+
+
 @atomically
 def move(*, domain: Domain, parent: Domain) -> None:
-    """One transaction under a lock on the root: a half-moved tree would show rows to the wrong administrators."""
-    Domain.all_tenants.select_for_update().get(parent=None)
-    domain, parent = (Domain.all_tenants.get(pk=row.pk) for row in (domain, parent))
+    """One transaction: a half-moved tree would show rows to the wrong administrators."""
+    domain, parent = held(domain, parent)
     if parent.path.startswith(domain.path):
         raise InvalidParameter(f"{parent} lies below {domain}")
     old, new = domain.path, f"{parent.path}{domain.pk}/"
+    if old == new:
+        return
+    _check_depth(_longest(domain, "path") - len(old) + len(new), 0)
     Domain.all_tenants.filter(pk=domain.pk).kernel_update(parent=parent)
     _rewrite(Domain.including_removed.filter(under(old, "path")), "path", old, new)
     _respell(Domain.all_tenants.get(pk=domain.pk))
@@ -51,8 +61,22 @@ def _respell(domain: Domain) -> None:
     parent = domain.parent
     old, new = domain.wire_path, f"{parent.wire_path}/{domain.name}" if parent else domain.name
     below = Domain.including_removed.filter(under(domain.path, "path"))
+    _check_depth(0, _longest(domain, "wire_path") - len(old) + len(new))
     below.kernel_update(wire_path=Concat(Value(new), Substr(F("wire_path"), len(old) + 1)))
     domain.wire_path = new
+
+
+def _longest(domain: Domain, column: str) -> int:
+    rows = Domain.including_removed.filter(under(domain.path, "path"))
+    return int(rows.aggregate(n=Max(Length(column), default=0))["n"])
+
+
+def _check_depth(keys: int, names: int) -> None:
+    """Every row of a tenant has a copy of the path of keys: its column has an end."""
+    if keys > DEEPEST or names > LONGEST:
+        raise InvalidParameter(
+            "the domain would lie too deep: there are too many domains above it, or their names are too long"
+        )
 
 
 def _rewrite(rows: QuerySet[Any], column: str, old: str, new: str) -> None:

@@ -18,11 +18,11 @@ from apps.events.selectors import in_time
 
 BATCH = 10_000
 DAYS = "Days for which {what} are kept; 0 for ever."
-EVENT_DELAY = Setting("event.purge.delay", 15, help_text=DAYS.format(what="events"), minimum=0)
+EVENT_DELAY = Setting("event.purge.delay", 15, help_text=DAYS.format(what="events"), minimum=0, maximum=36_500)
 EVENT_INTERVAL = Setting(
     "event.purge.interval", 86_400, help_text="Seconds between two purges of old events.", minimum=1
 )
-ALERT_DELAY = Setting("alert.purge.delay", 0, help_text=DAYS.format(what="alerts"), minimum=0)
+ALERT_DELAY = Setting("alert.purge.delay", 0, help_text=DAYS.format(what="alerts"), minimum=0, maximum=36_500)
 ALERT_INTERVAL = Setting(
     "alert.purge.interval", 86_400, help_text="Seconds between two purges of old alerts.", minimum=1
 )

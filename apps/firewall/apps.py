@@ -6,7 +6,7 @@ class Config(AppConfig):
 
     def ready(self) -> None:
         from apps.accounts.ports import Teardown as Answer
-        from apps.accounts.ports import teardown
+        from apps.accounts.ports import made, teardown
         from apps.firewall import audits  # noqa: F401
         from apps.firewall.document import SECTIONS
         from apps.firewall.facts import of_addresses
@@ -22,6 +22,7 @@ class Config(AppConfig):
         ports.network_removed.answer(rules.network_removed)
         ports.service_in_use.answer(rules.service_in_use)
         ports.leaving.answer(rules.Revoked())
+        made.answer(security_groups.account_begins)
         leaving.answer(rules.machine_leaves)
         leaving.answer(security_groups.machine_leaves)
         teardown.answer(Answer(("firewall.Rule", "firewall.SecurityGroup"), TEARDOWN, Teardown), order=30)

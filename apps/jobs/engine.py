@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
 from apps.core import ports
 from apps.core.commands import REGISTRY
 from apps.core.dispatch import render
-from apps.core.retry import atomically
+from apps.core.retry import answer_for, atomically, is_away, is_passing
 from apps.hypervisors.errors import Busy, Refused, Unknown
 from apps.jobs import finish, lease, locks, wake
 from apps.jobs.current import advancing
@@ -99,13 +100,14 @@ class _Work:
             return self._wait(wait)
         except GoBack as back:
             return self._turn(back, Phase.GOING_BACK, back.to)
-        except (Busy, Unknown) as error:
-            # Unknown is no failure: the step ensures, so doing it again finds out.
-            if self.run.tries + 1 < step.tries:
-                return self._sleep(2**self.run.tries, tries=self.run.tries + 1)
-            return self._turn(error, Phase.UNDOING)
         except Exception as error:
-            return self._turn(error, Phase.UNDOING)
+            # Unknown is no failure, nor is a database that was away: the step ensures, so doing it again finds out.
+            again = isinstance(error, (Busy, Unknown)) or is_passing(error)
+            if is_away(error):
+                connection.close()  # the next statement makes another
+            if again and self.run.tries + 1 < step.tries:
+                return self._sleep(2**self.run.tries, tries=self.run.tries + 1)
+            return self._turn(answer_for(error) if is_passing(error) else error, Phase.UNDOING)
         return self._move(self.flow.after(step.name))
 
     def _move(self, name: str, **values: Any) -> bool:

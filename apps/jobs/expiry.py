@@ -10,7 +10,13 @@ from apps.core.schedules import scheduled
 from apps.core.settings import Setting
 from apps.jobs.models import FlowRun, Job
 
-KEPT = Setting("job.expire.minutes", 1440, help_text="Minutes for which a job is kept after its end.", minimum=1)
+KEPT = Setting(
+    "job.expire.minutes",
+    1440,
+    help_text="Minutes for which a job is kept after its end.",
+    minimum=1,
+    maximum=52_560_000,
+)
 INTERVAL, BATCH = 300, 1_000
 
 

@@ -2,11 +2,12 @@
 
 from django.db.models import Exists, OuterRef, Q
 
-from apps.core.errors import CloudError
+from apps.core.errors import ResourceUnavailable
 from apps.core.outcomes import look_into_due
 from apps.jobs import finish, lease, schedule, wake
 from apps.jobs.models import FlowRun, Job
 
+INTERRUPTED = "this was interrupted: look what has become of it, and try again"
 LIVE_FLOW = Exists(FlowRun.objects.filter(job=OuterRef("pk"), phase__in=FlowRun.LIVE))
 
 
@@ -39,6 +40,6 @@ def end_lost_jobs() -> int:
     ended = 0
     for key in list(Job.objects.filter(lost).values_list("pk", flat=True)[:100]):
         if job := lease.take(Job, key, lost):
-            finish.fail(job, CloudError("the worker that ran this was lost"))
+            finish.fail(job, ResourceUnavailable("the worker that ran this was lost", tenant=INTERRUPTED))
             ended += 1
     return ended

@@ -44,6 +44,25 @@ class Gate:
             yield from (found[kind, pk] for pk in reversed(above) if (kind, pk) in found)
 
 
+@atomically
+def domain_moves(domain: Any, parent: Any) -> None:
+    """Answers ``accounts.domain_moves``: what is in the tree counts in other domains from now on, if there is room."""
+    old, new = ({int(pk) for pk in path.strip("/").split("/")} for path in (domain.path, parent.path))
+    old.discard(domain.pk)
+    amounts: dict[str, int] = {}
+    for counter in Counter.objects.filter(domain__in=old ^ new).order_by("kind", "-domain"):
+        if counter.kind not in amounts:
+            amounts[counter.kind] = counted(counter.kind, domain=domain)
+        amount = amounts[counter.kind]
+        rows = Counter.objects.filter(pk=counter.pk)
+        if counter.domain_id in old:
+            rows.update(used=F("used") - amount)
+        elif not rows.filter(Q(limit=None) | Q(limit=-1) | Q(used__lte=F("limit") - amount)).update(
+            used=F("used") + amount
+        ):
+            raise LimitExceeded(_refusal(None, counter, amount))
+
+
 def limit_of(counter: Counter, owner: Any) -> int:
     """In what counters count; -1 for none."""
     if counter.limit is not None:

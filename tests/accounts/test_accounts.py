@@ -170,6 +170,27 @@ def test_keys_are_registered_told_to_their_user_and_void_the_old_ones(api, root,
     assert api(root, "getUser", userapikey=second["userkeys"]["apikey"])["user"]["id"] == str(user.uuid)
 
 
+def test_a_domain_lies_no_deeper_than_a_path_has_room_for(api, root, make, monkeypatch):
+    from apps.domains import services as tree
+
+    rows = [make.domain()]
+    for name in ("a", "b", "c"):
+        rows.append(make.domain(name, rows[-1]))
+    other = make.domain("other", rows[0])
+    made = len(rows[-1].path)
+    monkeypatch.setattr(tree, "DEEPEST", made)
+
+    assert refused(api, root, "createDomain", name="d", parentdomainid=rows[-1].uuid) == 431
+    assert refused(api, root, "moveDomain", domainid=rows[1].uuid, parentdomainid=other.uuid) == 431
+    monkeypatch.setattr(tree, "LONGEST", len("ROOT/a/b/c"))
+    assert refused(api, root, "updateDomain", id=rows[1].uuid, name="aa") == 431
+
+    assert Domain.all_tenants.count() == 5
+    assert sorted(Domain.all_tenants.values_list("wire_path", flat=True)) == sorted(
+        ["ROOT", "ROOT/a", "ROOT/a/b", "ROOT/a/b/c", "ROOT/other"]
+    )
+
+
 def test_a_domain_is_made_renamed_moved_and_listed(api, root, dora, make):
     made = api(dora, "createDomain", name="below")["domain"]
     assert (made["path"], made["level"], made["parentdomainname"], made["haschild"]) == ("ROOT/a/below", 2, "a", False)
@@ -183,6 +204,9 @@ def test_a_domain_is_made_renamed_moved_and_listed(api, root, dora, make):
     moved = api(root, "moveDomain", domainid=made["id"], parentdomainid=root.account.domain.uuid)["domain"]
     assert (moved["path"], moved["level"]) == ("ROOT/below", 1)
     assert refused(api, root, "moveDomain", domainid=root.account.domain.uuid, parentdomainid=made["id"]) == 531
+
+    for parent in (root.account.domain.uuid, made["id"]):  # where it is, and inside itself
+        assert refused(api, root, "moveDomain", domainid=made["id"], parentdomainid=parent) == 431
 
     def paths(caller, name="listDomains", **params):
         return sorted(row["path"] for row in api(caller, name, **params).get("domain", []))

@@ -4,11 +4,13 @@ import gzip
 
 import orjson
 import pytest
+from django.db import IntegrityError, InterfaceError, OperationalError
 
 from apps.api import packing
 from apps.api.query import LARGEST_BODY, parameters
 from apps.configuration.store import STORE
 from apps.core.commands import REGISTRY
+from apps.core.retry import NO_ANSWER
 from tests.api.client import Wire, said, signed
 from tests.factories.events import event
 
@@ -232,6 +234,35 @@ def test_what_fails_unexpectedly_is_530_and_tells_strangers_nothing(alice, root,
     answer = alice.get("listEventTypes")
     assert (answer.status_code, said(answer)["errortext"], said(answer)["cserrorcode"]) == (530, generic, 4250)
     assert said(root.get("listEventTypes"))["errortext"] == "ZeroDivisionError: secret of the house"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OperationalError(2002, "Can't connect to local server through socket '/run/mysqld.sock'"), 503),
+        (OperationalError(2013, "Lost connection to server during query"), 503),
+        (InterfaceError(0, ""), 503),
+        (OperationalError(1213, "Deadlock found when trying to get lock"), 503),
+        (OperationalError("database is locked"), 503),
+        (OperationalError(1054, "Unknown column"), 530),
+        (IntegrityError(1062, "Duplicate entry"), 530),
+    ],
+)
+def test_a_database_that_is_away_is_503_and_a_statement_that_is_wrong_530(root, monkeypatch, error, code):
+    from apps.api import views
+
+    def fail(call):
+        raise error
+
+    monkeypatch.setattr(views, "caller_of", fail)
+
+    answer = root.get("listEventTypes")
+
+    assert answer.status_code == code
+    told = said(answer)["errortext"]
+    assert told == (
+        NO_ANSWER if code == 503 else "Internal error executing command, please contact your system administrator"
+    )
 
 
 def test_what_fails_before_anybody_is_known_is_530_too(alice, monkeypatch):

@@ -265,3 +265,13 @@ def test_a_host_with_instances_of_users_is_left_alone(api, w):
 
     assert set(Host.all_tenants.values_list("resource_state", flat=True)) == {"Enabled"}
     check_network(w, "Implemented")
+
+
+def test_a_router_whose_network_is_gone_is_not_started(api, w):
+    api(w.root, "stopRouter", id=w.router.uuid)
+    Router.objects.filter(vm=w.router).update(network=None)
+
+    code, text = refused(api, w.root, "startRouter", id=w.router.uuid)
+
+    assert (code, text) == (431, f"id: the network of {w.router.instance_name} is gone, it has nothing to start for")
+    assert Reservation.objects.count() == 0

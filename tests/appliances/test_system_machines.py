@@ -315,9 +315,30 @@ def test_two_of_a_kind_are_found_by_the_audit(make, w):
     assert found == [f"zone z1 has 2 machines of the kind {vm.kind}", "system machine v-twin has no addresses"]
 
 
+def test_a_management_address_that_is_marked_as_free_is_found_by_the_audit(w):
+    held = SystemAddress.objects.exclude(private=None).first().private
+    PodAddress.objects.filter(pk=held.pk).update(taken_by="")
+
+    found = audit.findings()["pods: management addresses are held by machines that live"]
+
+    assert found == [f"address {held.ip} is a system machine's and marked as free"]
+
+
 def test_the_answer_of_a_job_names_the_machine(w):
     job = dispatch.call(w.root, "stopSystemVm", id=machines().first().uuid)["jobid"]
 
     work_off()
 
     assert answer(job)["systemvm"]["id"] == str(machines().first().uuid)
+
+
+def test_one_that_has_lost_its_addresses_gets_others_when_it_starts(api, w):
+    vm = machines().get(kind=K.CONSOLE_PROXY)
+    api(w.root, "stopSystemVm", id=vm.uuid)
+    SystemAddress.objects.filter(vm=vm).delete()
+    RangeAddress.objects.filter(taken_by=vm.lock_key).update(taken_by="")
+    PodAddress.objects.filter(taken_by=vm.lock_key).update(taken_by="")
+
+    api(w.root, "startSystemVm", id=vm.uuid)
+
+    check(w, "Running", "Running")

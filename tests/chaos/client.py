@@ -39,8 +39,10 @@ class Client:
             raise Refused(command, status, str(answer.get("errortext", answer)))
         return answer
 
-    def wait(self, jobid: str, patience: float = 60.0) -> dict[str, Any]:
-        """The result of a job; Lost when it has not ended in time."""
+    def wait(self, jobid: str, patience: float = 8.0) -> dict[str, Any]:
+        """The result of a job; Lost when it has not ended in time, as those of a worker that was killed do not: a lease
+        lasts minutes, and who waited for it would be no load.
+        """
         end = time.monotonic() + patience
         while time.monotonic() < end:
             try:

@@ -12,7 +12,8 @@ from typing import Any
 from tests.chaos.client import Client, Lost, Refused
 
 KEPT = 12  # machines and volumes a tenant keeps at most: what is above goes
-DOCUMENTED = {431, 432, 533, 534, 535, 536, 537}
+DOCUMENTED = {431, 432, 503, 533, 534, 535, 536, 537}
+NOT_NOW = 503  # as good as no answer
 
 
 class Tenant:
@@ -35,6 +36,8 @@ class Tenant:
                 self.seen[str(refusal.code)] += 1
                 if refusal.code not in DOCUMENTED:
                     self.wrong.append(str(refusal))
+                if refusal.code == NOT_NOW:
+                    stop.wait(0.2)
             except Lost:
                 self.seen["lost"] += 1
                 stop.wait(0.2)

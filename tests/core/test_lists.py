@@ -112,3 +112,7 @@ def test_some_lists_tell_only_how_many_rows_there_are(api, make, caller):
     assert api(caller, "listVolumes", retrieveonlyresourcecount=True, page=2, pagesize=2) == {"count": 3}
     assert len(api(caller, "listVolumes", retrieveonlyresourcecount=False)["volume"]) == 3
     assert "retrieveonlyresourcecount" not in REGISTRY["listZones"].fields
+
+
+def test_filters_that_exclude_each_other_count_nothing(caller):
+    assert lists.counted(Volume.all_tenants.filter(pk__in=[])) == 0

@@ -27,11 +27,20 @@ def test_the_row_of_its_scope_comes_before_the_global_value_and_that_before_the_
     assert (delay.value(), delay.value(zone)) == (30, 5)
 
 
-@pytest.mark.parametrize("text", ["0", "x", "", "1.5"])
-def test_a_value_of_another_type_or_below_the_minimum_is_refused(delay, text):
+@pytest.mark.parametrize("text", ["0", "x", "", "1.5", "2147483648", "9" * 19])
+def test_a_value_of_another_type_or_beyond_its_bounds_is_refused(delay, text):
     with pytest.raises(InvalidParameter, match="^value: test.delay"):
         delay.read(text)
     assert Value.objects.count() == 0
+
+
+def test_a_setting_has_a_maximum_of_its_own():
+    share = Setting("test.share", 0.5, help_text="for tests", maximum=1)
+    del SETTINGS["test.share"]
+
+    with pytest.raises(InvalidParameter, match="^value: test.share must be 1 or less$"):
+        share.read("1.01")
+    assert share.read("1") == 1.0
 
 
 def test_a_name_is_declared_once(delay):

@@ -5,13 +5,13 @@ from apps.infrastructure.models import (
     Host,
     HostTag,
     PhysicalNetwork,
-    Pod,
     Region,
     ServiceProvider,
     StorageNetworkRange,
     TrafficType,
     Zone,
 )
+from apps.infrastructure.services import pods
 
 NUMBER = count(1)
 
@@ -27,8 +27,9 @@ def zone(make, owner):
 
 def pod(make, owner):
     n = next(NUMBER)
-    place = {"gateway": "172.16.0.1", "netmask": "255.255.0.0", "start_ip": "172.16.0.2", "end_ip": "172.16.0.9"}
-    return saved(Pod(zone=make.zone(), name=f"pod{n}", **place))
+    net = f"172.{16 + n // 250}.{n % 250}"
+    place = {"gateway": f"{net}.1", "netmask": "255.255.255.0", "start_ip": f"{net}.2", "end_ip": f"{net}.9"}
+    return pods.create(zone=make.zone(), name=f"pod{n}", **place)
 
 
 def cluster(make, owner):

@@ -5,7 +5,6 @@ from apps.appliances.services import elements
 from apps.core.ownership import admit
 from apps.firewall.models import Rule, SecurityGroupRule
 from apps.firewall.services import security_groups
-from apps.machines.models import VirtualMachine
 from apps.network.models import IpRange, Network, PublicAddress, Segment
 from apps.network.services import ranges
 from apps.offerings.models import NetworkOffering
@@ -33,9 +32,9 @@ def network(make, owner):
 
 
 def segment(make, owner):
-    row = network(make, owner)
+    """Nobody's."""
     carrier = make.row("infrastructure.PhysicalNetwork", owner)
-    return saved(Segment(physical_network=carrier, number=next(NUMBER), network=row))
+    return saved(Segment(physical_network=carrier, number=next(NUMBER)))
 
 
 def ip_range(make, owner):
@@ -65,13 +64,6 @@ def group_rule(make, owner):
     return saved(SecurityGroupRule(group=group(make, owner), direction="ingress", protocol="tcp", cidr="0.0.0.0/0"))
 
 
-def system(kind):
-    def row(make, owner):
-        return make.vm(owner, kind=kind, is_counted=False)
-
-    return row
-
-
 def element(name):
     def row(make, owner):
         provider = make.row("infrastructure.ServiceProvider", owner)
@@ -82,7 +74,6 @@ def element(name):
     return row
 
 
-K = VirtualMachine.Kind
 ROWS = {
     "network.Network": network,
     "network.IpRange": ip_range,
@@ -91,8 +82,6 @@ ROWS = {
     "firewall.Rule": rule,
     "firewall.SecurityGroup": group,
     "firewall.SecurityGroupRule": group_rule,
-    "appliances.RouterMachine": system(K.ROUTER),
-    "appliances.SystemMachine": system(K.CONSOLE_PROXY),
     "appliances.RouterElement": element(Element.Kind.ROUTER),
     "appliances.BalancerElement": element(Element.Kind.BALANCER),
 }

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from apps.accounts.models import Account
 from apps.accounts.tenants import caller_for
 from apps.core.callers import Kind
 from apps.core.errors import CloudError
@@ -37,7 +38,7 @@ def test_a_new_group_is_empty_and_its_owners(api, who, group):
     shown = ("name", "description", "account", "ingressrule", "egressrule")
     assert [group[name] for name in shown] == ["web", "web servers", "alice", [], []]
     assert api(who.bob, "listSecurityGroups", id=group["id"]) == {}
-    assert [g["name"] for g in api(who.alice, "listSecurityGroups")["securitygroup"]] == ["web", "default"]
+    assert [g["name"] for g in api(who.alice, "listSecurityGroups")["securitygroup"]] == ["web"]
 
 
 def test_names_are_unique_for_an_owner(api, who, group, refused):
@@ -50,14 +51,23 @@ def test_names_are_unique_for_an_owner(api, who, group, refused):
     assert api(who.alice, "updateSecurityGroup", id=other["id"], name="sql")["securitygroup"]["name"] == "sql"
 
 
-def test_every_account_has_one_default_group_that_stays(api, who, refused):
-    for _ in range(2):
-        (default,) = api(who.alice, "listSecurityGroups")["securitygroup"]
-    assert default["name"] == "default"
+def test_every_account_begins_with_a_default_group_that_stays(api, who, refused):
+    person = {"username": "carol", "password": "p", "email": "c@example.com", "firstname": "c", "lastname": "c"}
+    api(who.root, "createAccount", accounttype=0, roleid=who.alice.role.uuid, **person)
+    carol = caller_for(Account.all_tenants.get(name="carol"))
 
-    assert refused(who.alice, "deleteSecurityGroup", id=default["id"])[0] == 431
-    assert refused(who.alice, "updateSecurityGroup", id=default["id"], name="x")[0] == 431
+    (default,) = api(carol, "listSecurityGroups")["securitygroup"]
+
+    assert (default["name"], default["description"]) == ("default", "Default Security Group")
+    assert refused(carol, "deleteSecurityGroup", id=default["id"])[0] == 431
+    assert refused(carol, "updateSecurityGroup", id=default["id"], name="x")[0] == 431
     assert SecurityGroup.all_tenants.count() == 1
+
+
+def test_to_look_at_the_groups_makes_none(api, who):
+    assert api(who.alice, "listSecurityGroups") == {}
+
+    assert SecurityGroup.all_tenants.count() == 0
 
 
 def test_a_rule_for_networks_is_one_for_each(api, who, group):

@@ -282,6 +282,7 @@ def test_a_pool_does_not_become_smaller_than_what_it_has_promised(api, root, mak
 
     assert code_of(lambda: api(root, "updateStoragePool", id=got["id"], capacitybytes=4 * GIB)) == 431
     assert code_of(lambda: api(root, "updateStoragePool", id=got["id"], capacitybytes=2 * TIB)) == 431
+    assert code_of(lambda: api(root, "updateStoragePool", id=got["id"], capacitybytes=(1 << 63) - 1)) == 431
 
     assert StoragePool.all_tenants.get().size_bytes == TIB
     api(root, "updateStoragePool", id=got["id"], capacitybytes=5 * GIB)

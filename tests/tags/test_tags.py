@@ -286,3 +286,11 @@ def test_the_audit_finds_a_tag_of_a_row_that_is_gone(api, alice, volume):
     Volume.all_tenants.filter(pk=volume.pk).kernel_update(removed="2026-01-01T00:00Z")
 
     assert list(AUDIT()) == [f"tag env of storage.volume {volume.uuid}: its row is gone, or another's"]
+
+
+def test_the_audit_finds_a_tag_of_a_kind_that_has_none(api, alice, volume):
+    create(api, alice, volume)
+
+    Tag.objects.update(kind="infrastructure.host")
+
+    assert list(AUDIT()) == ["a tag of infrastructure.host, which has none"]

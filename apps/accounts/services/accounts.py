@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
+from apps.accounts import ports
 from apps.accounts.models import Account, User
 from apps.accounts.services import users
 from apps.accounts.states import ACCOUNT
@@ -91,7 +92,15 @@ def create(
         ) from None
     users.create(account=account, person=person)
     set_details(account, details or {})
+    begins(account)
     return account
+
+
+@atomically
+def begins(account: Account) -> None:
+    """Once, when it is made: apps above give it what it has from its start."""
+    for give in ports.made.all():
+        give(account)
 
 
 def set_details(account: Account, details: dict[str, str]) -> None:

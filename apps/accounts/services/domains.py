@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
+from apps.accounts import ports
 from apps.accounts.models import Account
 from apps.core.callers import Caller
 from apps.core.errors import InvalidParameter, PermissionDenied
@@ -69,6 +70,15 @@ def update(*, domain: Domain, name: str | None = None, network_domain: str | Non
 def move(*, domain: Domain, parent: Domain) -> Domain:
     if domain.parent_id is None:
         raise PermissionDenied("domainid: ROOT stays where it is")
+    domain, parent = tree.held(domain, parent)
+    if domain.parent_id == parent.pk:
+        raise InvalidParameter(f"parentdomainid: domain {domain.name} is in {parent.name} already")
+    if parent.path.startswith(domain.path):
+        raise InvalidParameter(f"parentdomainid: domain {parent.name} is inside {domain.name}")
+    if parent.state != "Active":
+        raise InvalidParameter(f"parentdomainid: domain {parent.name} is being deleted")
+    for tell in ports.domain_moves.all():
+        tell(domain, parent)
     with _free(domain.name):
         tree.move(domain=domain, parent=parent)
     return Domain.all_tenants.get(pk=domain.pk)

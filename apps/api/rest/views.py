@@ -15,6 +15,7 @@ from apps.core.callers import Caller
 from apps.core.commands import REGISTRY, Spec
 from apps.core.dispatch import call
 from apps.core.errors import BadRequest, CloudError, InvalidParameter, RateLimited
+from apps.core.retry import answer_for
 
 log = logging.getLogger(__name__)
 COMMANDS = "/commands/"
@@ -47,7 +48,7 @@ class Work:
             self._refuse(problem)
         except Exception as error:
             log.exception("%s %s failed unexpectedly", self.method, self.path)
-            self._refuse(CloudError(f"{type(error).__name__}: {error}"))
+            self._refuse(answer_for(error))
         return self.response
 
     def _carry_out(self) -> None:

@@ -2,7 +2,7 @@ from typing import Any
 
 from apps.appliances.commands.responses import ARCH, VERSION, RouterResponse, SystemMachineResponse
 from apps.appliances.flows.power import DESTROY, REBOOT, START, STOP, Power
-from apps.appliances.services import machines
+from apps.appliances.services import machines, routers
 from apps.core.callers import DOMAIN, ROOT, Access, Kind
 from apps.core.commands import NO_EVENT, AsyncCommand, Command, command
 from apps.core.errors import InvalidParameter
@@ -68,6 +68,12 @@ class StartRouter(Start):
     """Starts a router, and gives it the document of its network."""
 
     id = router_ref()
+
+    def run(self, vm: VirtualMachine, **values: Any) -> Any:
+        router = routers.of_machine(vm)
+        if router is None or router.network is None:
+            raise InvalidParameter(f"id: the network of {vm.instance_name} is gone, it has nothing to start for")
+        return super().run(vm, **values)
 
 
 @command("stopRouter", roles=DOMAIN, event="ROUTER.STOP", response=RouterResponse, locks=ROUTER)

@@ -29,11 +29,11 @@ def keys(ctx: Power) -> Iterable[str]:
 
 
 def up(ctx: Power) -> None:
+    """Of a router whose network is gone nothing comes up: it only waits to be retired."""
     vm = machine(ctx)
-    router = routers.of_machine(vm)
-    if router is None:
+    if vm.kind != VirtualMachine.Kind.ROUTER:
         system.bring_up(vm)
-    elif router.network:
+    elif (router := routers.of_machine(vm)) and router.network:
         routers.ensure_running(router)
 
 

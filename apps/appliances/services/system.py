@@ -36,11 +36,17 @@ def make_missing(zone: Zone) -> None:
 
 
 def _make(zone: Zone, kind: str) -> None:
-    vm = machines.make(kind=kind, owner=system_account(), zone=zone)
-    SystemAddress.objects.create(
+    addresses_of(machines.make(kind=kind, owner=system_account(), zone=zone))
+
+
+@atomically
+def addresses_of(vm: VirtualMachine) -> SystemAddress:
+    """Made with the machine; made again for one that has lost its row: it must be able to start."""
+    rows = SystemAddress.objects.select_related("private", "public")
+    return rows.filter(vm=vm).first() or SystemAddress.objects.create(
         vm=vm,
         private_mac=addressing.new_mac(),
-        public=_public(zone, vm),
+        public=_public(vm.zone, vm),
         public_mac=addressing.new_mac(),
         link_local_ip=link_local(vm),
     )
@@ -65,7 +71,7 @@ def prepare(vm: VirtualMachine, host: Host) -> tuple[NicSpec, ...]:
     """Its management address is one of the pod that the host is in."""
     if host.pod is not None:
         _settle_in(vm, host.pod)
-    row = SystemAddress.objects.select_related("private", "public").get(vm=vm)
+    row = addresses_of(vm)
     found = []
     if row.private:
         found.append(NicSpec(machines.card(vm, 0), row.private_mac, "management", "", row.private.ip, 0))
@@ -76,7 +82,7 @@ def prepare(vm: VirtualMachine, host: Host) -> tuple[NicSpec, ...]:
 
 @atomically
 def _settle_in(vm: VirtualMachine, pod: Pod) -> None:
-    row = SystemAddress.objects.select_related("private").get(vm=vm)
+    row = addresses_of(vm)
     if row.private and row.private.pod_id == pod.pk:
         return
     taken = _management_address(pod, vm)

@@ -17,7 +17,7 @@ from apps.core.settings import Setting
 from apps.images.models import Template
 from apps.machines.models import VirtualMachine
 
-LENGTH = Setting("vm.password.length", 6, help_text="Characters of a password that is made up.", minimum=6)
+LENGTH = Setting("vm.password.length", 6, help_text="Characters of a password that is made up.", minimum=6, maximum=255)
 EASY = "".join(set(string.ascii_letters + string.digits) - set("0O1lI"))
 
 

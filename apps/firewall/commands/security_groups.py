@@ -1,8 +1,6 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from django.db.models import QuerySet
-
 from apps.core import ports
 from apps.core.callers import USER, Access, Caller
 from apps.core.commands import AsyncCommand, Command, command
@@ -169,8 +167,3 @@ class ListSecurityGroups(OwnedListCommand):
         "securitygroupname": "name",
         "virtualmachineid": RefFilter("machines.VirtualMachine", "members__vm"),
     }
-
-    def visible(self, given: dict[str, Any]) -> QuerySet:
-        if not given.keys() & {"id", "account", "projectid", "domainid"}:
-            services.default_group(self.caller.account)
-        return super().visible(given)

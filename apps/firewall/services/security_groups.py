@@ -27,8 +27,13 @@ def create(*, owner: Any, name: str, description: str = "") -> SecurityGroup:
         raise InvalidParameter(f"name: a security group {name} already exists for account {owner.name}") from None
 
 
+def account_begins(account: Any) -> None:
+    """Answers ``accounts.made``."""
+    create(owner=account, name=DEFAULT, description="Default Security Group")
+
+
 def default_group(owner: Any) -> SecurityGroup:
-    """Made when it is needed first."""
+    """For a machine that has to be in one: accounts of before have none until then."""
     found = SecurityGroup.objects.owned_by(owner).filter(name=DEFAULT).first()
     try:
         return found or create(owner=owner, name=DEFAULT, description="Default Security Group")

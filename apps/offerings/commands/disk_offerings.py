@@ -24,7 +24,7 @@ class CreateDiskOffering(Command):
 
     name = params.NAME
     displaytext = DISPLAY_TEXT
-    disksize = Long(source="size_gib", min_value=1, max_value=1 << 33, help_text="GiB")
+    disksize = Long(source="size_gib", min_value=1, max_value=params.MOST_GIB, help_text="GiB")
     customized = Bool(help_text="whether the customer chooses the size")
     customizediops = Bool(source="customized_iops", help_text="whether the customer chooses the operations per second")
     details = Map(style="merged", help_text="free details")

@@ -17,6 +17,7 @@ NAME = Str(required=True, help_text="the name")
 DISPLAY_TEXT = Str(source="display_text", help_text="what customers read; the name if absent")
 SORT_KEY = "sort key of the portal"
 STATES = ("Active", "Inactive")
+MOST_GIB = 1 << 20  # of a disk: in bytes, thousands of such disks are still a number that databases know
 
 
 class Everywhere(List):

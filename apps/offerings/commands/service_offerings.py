@@ -66,7 +66,12 @@ class CreateServiceOffering(Command):
     networkrate = Int(source="network_rate_mbps", min_value=0, help_text="Mbit/s; 0 for no limit")
     offerha = Bool(source="offer_ha", help_text="machines are started again when their host dies")
     provisioningtype = PROVISIONING
-    rootdisksize = Long(source="root_disk_gib", min_value=1, help_text="GiB of the root disk; the template's if absent")
+    rootdisksize = Long(
+        source="root_disk_gib",
+        min_value=1,
+        max_value=params.MOST_GIB,
+        help_text="GiB of the root disk; the template's if absent",
+    )
     serviceofferingdetails = Details(source="details", help_text="free details, key and value")
     storagetype = STORAGE
     domainid = params.domains()

@@ -16,6 +16,7 @@ from apps.storage.models import StoragePool, StoragePoolTag
 from apps.storage.services import pools, primary_storage
 
 ADMIN = ROOT | Kind.RESOURCE_ADMIN
+MOST = 1 << 54  # bytes of a pool: what many of them promise together is still a number that databases know
 PROVIDERS = {"primary": ("DefaultPrimary",), "image": ("NFS",)}
 
 
@@ -37,7 +38,9 @@ class CreateStoragePool(Command):
     podid = Ref("infrastructure.Pod", Access.OPERATE, source="pod", help_text="the pod of that cluster")
     hypervisor = Str(choices=primary_storage.WIDE, help_text="of the scope ZONE: whose hosts use it; Any for all")
     provider = Str(choices=PROVIDERS["primary"], help_text="DefaultPrimary")
-    capacitybytes = Long(source="capacity_bytes", min_value=1, help_text="bytes to use of it; all if absent")
+    capacitybytes = Long(
+        source="capacity_bytes", min_value=1, max_value=MOST, help_text="bytes to use of it; all if absent"
+    )
     capacityiops = Long(source="capacity_iops", min_value=1, help_text="operations a second that it can do")
     tags = Str(default="", help_text="comma separated words that offerings ask for")
     details = Map(style="merged", help_text="free details")
@@ -61,7 +64,7 @@ class UpdateStoragePool(Command):
     name = Str(help_text="the new name")
     enabled = Bool(source="is_enabled", help_text="false: no new volumes come there; true: they do again")
     tags = List(help_text="its tags from now on; empty for none")
-    capacitybytes = Long(source="capacity_bytes", min_value=1, help_text="bytes to use of it")
+    capacitybytes = Long(source="capacity_bytes", min_value=1, max_value=MOST, help_text="bytes to use of it")
     capacityiops = Long(source="capacity_iops", min_value=1, help_text="operations a second that it can do")
     details = Map(style="merged", help_text="details to set; others stay")
 

@@ -16,6 +16,7 @@ FACTOR = Setting(
     scope="storagepool",
     category="Storage",
     minimum=1.0,
+    maximum=100.0,
     help_text="How many times its size primary storage promises to volumes.",
 )
 STORED = Setting(
@@ -23,6 +24,7 @@ STORED = Setting(
     0.85,
     scope="storagepool",
     minimum=0.0,
+    maximum=1.0,
     help_text="The part of primary storage that may be full before no new volumes come there.",
 )
 PROMISED = Setting(
@@ -30,6 +32,7 @@ PROMISED = Setting(
     0.85,
     scope="storagepool",
     minimum=0.0,
+    maximum=1.0,
     help_text="The part of the over-provisioned capacity that new volumes may be promised.",
 )
 BEYOND = Setting(
@@ -44,6 +47,7 @@ GROWN = Setting(
     scope="storagepool",
     category="Alert",
     minimum=0.0,
+    maximum=1.0,
     help_text="That threshold: the part of the capacity up to which volumes may grow.",
 )
 ALL = Q()

@@ -6,7 +6,12 @@ from apps.offerings.models import DiskOffering
 
 GIB = 1 << 30
 LARGEST = Setting(
-    "storage.max.volume.size", 2000, help_text="The largest volume, in GiB.", category="Storage", minimum=1
+    "storage.max.volume.size",
+    2000,
+    help_text="The largest volume, in GiB.",
+    category="Storage",
+    minimum=1,
+    maximum=1 << 20,
 )
 CUSTOM_LEAST = Setting(
     "custom.diskoffering.size.min", 1, help_text="The least size of a custom disk, in GiB.", minimum=1

@@ -23,6 +23,7 @@ CPU_SHARE = Setting(
     0.85,
     scope="cluster",
     minimum=0,
+    maximum=1,
     help_text="A cluster gets no more machines when more than this share of its CPU is allocated.",
 )
 MEMORY_SHARE = Setting(
@@ -30,6 +31,7 @@ MEMORY_SHARE = Setting(
     0.85,
     scope="cluster",
     minimum=0,
+    maximum=1,
     help_text="A cluster gets no more machines when more than this share of its memory is allocated.",
 )
 HAS_SHARES = Setting(

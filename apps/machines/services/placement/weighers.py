@@ -40,6 +40,7 @@ CPU_WEIGHT = Setting(
     "host.capacityType.to.order.clusters.cputomemoryweight",
     0.5,
     minimum=0,
+    maximum=1,
     help_text="How much CPU counts where both count together; memory has the rest.",
 )
 
