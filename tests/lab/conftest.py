@@ -1,6 +1,7 @@
 import hashlib
 import os
 import shutil
+import subprocess
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,6 +23,14 @@ NEEDED = {
     "libvirtd": "libvirt-daemon-system",
     "virsh": "libvirt-clients",
     "xmllint": "libxml2-utils",
+    "dnsmasq": "dnsmasq-base",
+    "nft": "nftables",
+    "conntrack": "conntrack",
+    "ip": "iproute2",
+    "ping": "iputils-ping",
+    "busybox": "busybox-static",
+    "sshd": "openssh-server",
+    "ssh": "openssh-client",
     "tgtd": "tgt",
     "ganesha.nfsd": "nfs-ganesha nfs-ganesha-vfs",
     "rpcbind": "rpcbind",
@@ -46,10 +55,23 @@ def own_prefix() -> str:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def packages():
-    missing = [package for program, package in NEEDED.items() if not shutil.which(program)]
-    if os.geteuid() or missing:
-        pytest.exit(f"the lab needs root and: apt-get install --no-install-recommends {' '.join(missing)}", 1)
+def machine():
+    """The lab is never skipped: it makes the machine fit, or ends with the reason why it cannot."""
+    if os.geteuid():
+        pytest.exit("the lab makes network namespaces and starts machines: it needs root", 1)
+    if packages := " ".join(package for program, package in NEEDED.items() if not shutil.which(program)):
+        install(packages.split())
+    made = subprocess.run(["unshare", "--net", "--mount", "--pid", "--fork", "true"], capture_output=True, text=True)
+    if made.returncode:
+        pytest.exit(f"the lab cannot make namespaces on this machine: {made.stderr.strip()}", 1)
+
+
+def install(packages):
+    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for words in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
+        done = subprocess.run(["apt-get", "-qq", *words], capture_output=True, text=True, env=quiet)
+        if done.returncode:
+            pytest.exit(f"the lab needs {' '.join(packages)}, and apt-get {words[0]} fails: {done.stderr[-500:]}", 1)
 
 
 @pytest.fixture(scope="session")
