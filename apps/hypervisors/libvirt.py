@@ -123,6 +123,13 @@ class Nics(Part):
 
 
 class Networks(Part):
+    def describe(self, layout: dict[str, Any], *, within: float) -> None:
+        """Which physical networks the host has, and on which cards: ``agent/net/layout.py``."""
+        self._ask("networks.describe", within, layout=layout)
+
+    def status(self, network: str, *, within: float) -> dict[str, Any]:
+        return dict(self._ask("networks.status", within, network=network))
+
     def apply(self, document: dict[str, Any], *, within: float) -> int:
         return int(self._ask("networks.apply", within, document=document))
 

@@ -1,16 +1,17 @@
+import fcntl
 import hashlib
 import os
 import shutil
 import subprocess
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from apps.hypervisors.base import DiskSpec, ImageSpec, MachineSpec, NicSpec, PoolSpec
 from tests.agent.manager import FakeManager
-from tests.lab.agents import AgentHost, new, program
-from tests.lab.tools.hosts import Lab
+from tests.lab.agents import AgentHost, new, program, segment_of
+from tests.lab.tools.hosts import DISK, Lab
 from tests.lab.tools.image import guest_image
 from tests.lab.tools.servers import Store
 
@@ -77,6 +78,19 @@ def install(packages):
 @pytest.fixture(scope="session")
 def lab():
     lab = Lab(os.environ.get("LAB_PREFIX") or own_prefix())
+    with alone(lab):
+        yield from up_and_down(lab)
+
+
+@contextmanager
+def alone(lab):
+    """Two runs of one working tree wait for each other: what the second removes as left over would be the first's."""
+    with (DISK / f"lab-{lab.prefix}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def up_and_down(lab):
     lab.down()
     try:
         lab.up(2)
@@ -151,8 +165,8 @@ class Guests:
         return MachineSpec(uuid, 1, 96, name=name, disks=disks, nics=nics, **values)
 
     def card(self, number=1, network=None):
-        uuid = new()
-        return NicSpec(uuid, f"02:00:00:{uuid[:2]}:{uuid[2:4]}:{number:02x}", network or new())
+        uuid, network = new(), network or new()
+        return NicSpec(uuid, f"02:00:00:{uuid[:2]}:{uuid[2:4]}:{number:02x}", network, segment_of(network))
 
     def start(self, *more, host=None, booted=True, **values):
         """A machine of the template, with its root disk and more."""
