@@ -61,6 +61,14 @@ class VirtualRouters:
         Router.objects.filter(network=network).update(network=None)
 
 
+def section(network: int) -> dict[str, Any]:
+    """Of the network's document: who its router is."""
+    row = Router.objects.filter(network=network).values("vm__uuid", "guest_ip", "guest_mac", "public_mac").first()
+    if row is None:
+        return {}
+    return {"uuid": str(row.pop("vm__uuid")), **{name: value or "" for name, value in row.items()}}
+
+
 def ensure_running(router: Router) -> None:
     """What starts knows nothing yet, whatever the one before it knew."""
     if router.vm.state != S.RUNNING:
