@@ -1,5 +1,6 @@
-"""What the beginning of an image says: how large its disk is, and that it is what it is said to be. Hosts look again, and
-closer, before they use it; here it is for who registered it to read what is wrong with it.
+"""What the beginning of an image says: how large its disk is, and that it is what it is said to be.
+
+Hosts look again, and closer, before they use it; here it is for who registered it to read what is wrong with it.
 """
 
 import struct

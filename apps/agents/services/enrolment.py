@@ -32,7 +32,9 @@ def _digest(text: str) -> str:
 
 @atomically
 def enrol(word: str, csr: str) -> tuple[str, str]:
-    """Uuid and certificate of the host. The same request with the same secret again gets the same answer: the first one may have been lost."""
+    """Uuid and certificate of the host. The same request with the same secret again gets the same answer: the first
+    one may have been lost.
+    """
     row = Enrolment.objects.select_for_update().filter(secret=_digest(word), expires__gt=timezone.now()).first()
     if row is None or (row.request and row.request != _digest(csr)):
         raise PermissionDenied("this token is not good, was used, or has expired")

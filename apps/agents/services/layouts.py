@@ -18,9 +18,7 @@ def of_zone(zone: Zone) -> dict[str, Any]:
     for row in rows.order_by("pk"):
         label = row.kind.lower()
         if label in found:
-            raise InvalidParameter(
-                f"zoneid: hosts of KVM take one physical network for {label} traffic, and zone has two"
-            )
+            raise InvalidParameter(f"zoneid: zone {zone.name} has {label} traffic twice, hosts of KVM take it once")
         isolation = "vxlan" if "VXLAN" in row.physical_network.isolation_methods.upper() else "vlan"
         found[label] = {"device": row.labels.get("kvm") or DEFAULTS[row.kind], "isolation": isolation}
     if "guest" not in found:

@@ -1,4 +1,4 @@
-"""What hosts tell. A report says what runs there now; what it does not name does not run, if it was not being worked on.
+"""What hosts tell. A report says what runs there; what it does not name does not run, if nobody is working on it.
 
 Reports may be late, so nothing is believed that a look at the host does not confirm: a machine that began to run while
 its report was under way is no machine that has ended.

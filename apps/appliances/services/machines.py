@@ -139,8 +139,9 @@ def _reserve(vm: VirtualMachine, refusing: list[int]) -> Host:
 
 def spec(vm: VirtualMachine, nics: tuple[NicSpec, ...]) -> MachineSpec:
     kind = "router" if vm.kind == VirtualMachine.Kind.ROUTER else ""
-    size = {"cpus": vm.cpus, "memory_mib": vm.memory_mib, "speed_mhz": vm.speed_mhz}
-    return MachineSpec(str(vm.uuid), **size, name=vm.instance_name, nics=nics, kind=kind)
+    return MachineSpec(
+        str(vm.uuid), vm.cpus, vm.memory_mib, name=vm.instance_name, speed_mhz=vm.speed_mhz, nics=nics, kind=kind
+    )
 
 
 def _fire(vm: VirtualMachine, event: str, source: str, **values: Any) -> None:

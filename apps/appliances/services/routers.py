@@ -63,10 +63,11 @@ class VirtualRouters:
 
 def section(network: int) -> dict[str, Any]:
     """Of the network's document: who its router is."""
-    row = Router.objects.filter(network=network).values("vm__uuid", "guest_ip", "guest_mac", "public_mac").first()
+    row = Router.objects.select_related("vm").filter(network=network).first()
     if row is None:
         return {}
-    return {"uuid": str(row.pop("vm__uuid")), **{name: value or "" for name, value in row.items()}}
+    cards = {"guest_ip": row.guest_ip or "", "guest_mac": row.guest_mac, "public_mac": row.public_mac}
+    return {"uuid": str(row.vm.uuid), **cards}
 
 
 def ensure_running(router: Router) -> None:
