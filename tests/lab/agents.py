@@ -41,12 +41,15 @@ class AgentHost:
         self.lab.exec(self.name, *words, input=f"{token}\n")
 
     def start(self) -> None:
+        self.launch()
+        until(self.serves, 30, f"the agent of {self.name} does not serve, see {self.logfile}")
+        self.driver().networks.describe(LAYOUT, within=10)
+
+    def launch(self) -> None:
         words = ("--state", self.state, "run", "--listen", self.lab.address(self.name), "--port", PORT)
         command = self.lab.command(self.name, "/usr/bin/python3", self.program, *words)
         with self.logfile.open("ab") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        until(self.serves, 30, f"the agent of {self.name} does not serve, see {self.logfile}")
-        self.driver().networks.describe(LAYOUT, within=10)
 
     def serves(self) -> bool:
         try:

@@ -93,7 +93,7 @@ def _taken(url: str, layout: dict[str, object], token: str) -> Joined:
     row = enrolment.of_token(token)
     if row is None:
         raise InvalidParameter("password: no host has enrolled with this token, or it has expired")
-    return _ready(url, str(row.host), layout, patience=0.0)
+    return _ready(url, str(row.host), layout, patience=ANSWERS)
 
 
 def _ready(url: str, host: str, layout: dict[str, object], patience: float) -> Joined:

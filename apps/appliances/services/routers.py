@@ -16,7 +16,7 @@ from apps.hypervisors.errors import Busy
 from apps.infrastructure.drivers import DEADLINE, driver_for
 from apps.machines.models import VirtualMachine
 from apps.network.models import Network, PublicAddress
-from apps.network.services import addressing
+from apps.network.services import addressing, segments
 
 K, S = VirtualMachine.Kind, VirtualMachine.State
 BATCH = 1_000
@@ -140,8 +140,8 @@ def cards(router: Router) -> tuple[NicSpec, ...]:
     network = router.network
     if network is None:
         return ()
-    segment = f"vlan:{network.vlan}" if network.vlan else ""
-    guest = NicSpec(machines.card(router.vm, 0), router.guest_mac, str(network.uuid), segment, router.guest_ip or "", 0)
+    card, ip, segment = machines.card(router.vm, 0), router.guest_ip or "", segments.label(network)
+    guest = NicSpec(card, router.guest_mac, str(network.uuid), segment, ip, 0)
     held = PublicAddress.all_tenants.filter(network=network, is_source_nat=True).select_related("address__range")
     return (guest, *(_public_card(router, row) for row in held[:1]))
 
