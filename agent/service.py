@@ -14,7 +14,6 @@ from agent.host.facts import Facts
 from agent.host.link import Link
 from agent.host.live import Live
 from agent.host.machines import Machines
-from agent.host.networking import Networks, NoRouters, PlainBridges, Segments
 from agent.host.secret_store import LibvirtSecrets
 from agent.host.specs import MachineSpec
 from agent.host.stats import Stats
@@ -26,6 +25,8 @@ from agent.http.keys import SETTLE, Deadline, Keys
 from agent.http.log import Log
 from agent.http.report import Reporter
 from agent.http.server import Server
+from agent.networks import HostNetworks
+from agent.power import Power
 from agent.storage.disks import Disks
 from agent.storage.images import Images
 from agent.storage.pools import Pools
@@ -45,20 +46,20 @@ class Service:
         self.keys = Keys(state / "journal")
         self.link = Link(libvirt, self.log)
         self.live, self.facts = Live(self.link), Facts(self.link)
-        self.segments, self.networks = networking()
+        self.networks = HostNetworks(state.with_name(f"{state.name}-networks"), self.log)
         self.tasks = Tasks(state / "tasks", self.log)
         images = Images(self.tasks, state / "scratch", host)
         self.pools = Pools(state, images, self.tasks, LibvirtSecrets(self.link))
         disks = Disks(self.pools, images, self.live)
         mhz, flavour, address = self.facts.mhz, self.facts.flavour, listen[0]
-        machines = Machines(self.link, self.live, disks, self.segments, flavour, address, mhz)
+        machines = Machines(self.link, self.live, disks, self.networks, flavour, address, mhz)
         self.stats = Stats(self.link, state / "stats.json", self.log)
         self.reporter = Reporter(self.identity, self.told, self.log)
-        Events(self.link, self.segments, self.reporter.event, machines.rebooted)
+        Events(self.link, self.networks, self.reporter.event, machines.rebooted)
         self.link.on_connect.append(lambda connection: self.reporter.soon())
         self.link.on_loss.append(self.reporter.soon)
         self.calls = Calls(self.keys, self.log)
-        devices = Devices(self.link, self.live, disks, self.segments, flavour)
+        devices = Devices(self.link, self.live, disks, self.networks, flavour)
         register(self, machines, disks, devices, images, Console(self.link, self.live, address))
 
     def start(self) -> None:
@@ -67,6 +68,7 @@ class Service:
         self.reporter.start(self._stop)
         self._thread(lambda: keep_renewed(self.identity, self.log, self._stop))
         self._thread(lambda: self.stats.keep_sampling(self._stop))
+        self._thread(lambda: self.networks.keep_healed(self._stop))
         self._thread(self._open)
 
     def _thread(self, work: Callable[[], None]) -> None:
@@ -107,20 +109,18 @@ class Service:
     def told(self) -> dict[str, Any]:
         """The state of the host, for reports. Without machines if libvirt does not answer: they may run on."""
         said: dict[str, Any] = {"version": VERSION, "tasks": self.tasks.list(), "networks": self.networks.generations()}
+        said["fetched_passwords"] = self.networks.fetched_passwords()
         try:
             deadline = Deadline(TOLD_WITHIN)
             said["facts"] = plain(self.facts.facts(deadline))
             running = self.live.all(deadline)
-            said["machines"] = [{"uuid": each.uuid, "state": each.state} for each in running]
+            routers = [{"uuid": uuid, "state": "running"} for uuid in self.networks.machines()]
+            said["machines"] = routers + [{"uuid": each.uuid, "state": each.state} for each in running]
             said["stats"] = self.stats.told()
         except AgentError as error:
             said["libvirt"] = str(error)
         said["busy"] = self.keys.held()
         return said
-
-
-def networking() -> tuple[Segments, Networks]:
-    return PlainBridges(), NoRouters()
 
 
 def with_disks(vm: MachineSpec, **_: Any) -> list[str]:
@@ -138,6 +138,7 @@ def register(
     service: Service, machines: Machines, disks: Disks, devices: Devices, images: Images, console: Console
 ) -> None:
     calls, networks = service.calls, service.networks
+    power = Power(machines, networks)
 
     def revoked(serials: tuple[str, ...], deadline: Deadline) -> None:
         service.identity.revoke(serials)
@@ -158,26 +159,28 @@ def register(
         ("images.bring", images.bring, NOTHING),
         ("images.take", disks.take, by("disk")),
         ("images.remove", images.remove, NOTHING),
-        ("power.start", machines.start, with_disks),
-        ("power.stop", machines.stop, by("vm")),
-        ("power.reboot", machines.reboot, by("vm")),
+        ("power.start", power.start, with_disks),
+        ("power.stop", power.stop, by("vm")),
+        ("power.reboot", power.reboot, by("vm")),
         ("power.insert", machines.insert, by("vm")),
         ("nics.plug", devices.plug, by("vm", "nic")),
         ("nics.unplug", devices.unplug, by("vm", "nic")),
+        ("networks.describe", networks.describe, NOTHING),
         ("networks.apply", networks.apply, of_network),
         ("networks.remove", networks.remove, of_network),
     ]
     looks: list[tuple[str, Callable[..., Any], Callable[..., Sequence[str]]]] = [
         ("host.facts", service.facts.facts, NOTHING),
-        ("host.machines", machines.machines, NOTHING),
+        ("host.machines", power.machines, NOTHING),
         ("pools.stats", disks.pool_stats, by("pool")),
         ("pools.contents", disks.pool_contents, by("pool")),
         ("disks.exists", disks.exists, by("disk")),
         ("disks.size", disks.size, by("disk")),
         ("disks.has", devices.has_disk, by("vm", "disk")),
-        ("power.runs", machines.runs, by("vm")),
+        ("power.runs", power.runs, by("vm")),
         ("nics.has", devices.has_nic, by("vm", "nic")),
         ("networks.generation", networks.generation, of_network),
+        ("networks.status", networks.status, of_network),
         ("console.address", console.address, by("vm")),
         ("console.screenshot", console.screenshot, by("vm")),
         ("stats.machines", service.stats.machines, NOTHING),

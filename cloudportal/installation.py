@@ -82,6 +82,7 @@ class Installation:
             "BROKER_URL": f"redis+socket://{self.socket}?virtual_host=0",
             "CACHE_URL": f"unix://{self.socket}?db=1",
             "LOG_DIR": str(self.logs),
+            "AGENT_FILES": str(self.folder / "agents"),
         }
         return {name: os.environ.get(name) or value for name, value in ours.items()}
 

@@ -87,6 +87,14 @@ def web(listener: socket.socket) -> None:
     uvicorn.Server(config).run(sockets=[listener])
 
 
+def agents(listener: socket.socket) -> None:
+    """What hosts call: reports, and certificates."""
+    from apps.agents.listener import Listener
+
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # a report that is lost comes again
+    Listener(listener).serve()
+
+
 def worker(processes: int) -> None:
     warnings.filterwarnings("ignore", "You're running the worker with superuser privileges")  # messages are JSON
     from django.conf import settings

@@ -120,6 +120,7 @@ INSTALLED_APPS = [
     "apps.appliances",
     "apps.network_providers",
     "apps.compute",
+    "apps.agents",
     "apps.simulator",
     "apps.api",
     "apps.portal",

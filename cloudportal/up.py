@@ -25,6 +25,7 @@ from cloudportal.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 EVERYWHERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # and how such a server is reached from here
+AGENTS = 8251  # port
 PATIENCE = 60.0  # seconds for the first answer
 
 
@@ -43,11 +44,12 @@ def main(words: list[str] | None = None) -> int:
     try:
         handle = claim(installation)
         listener = listen(options.host, options.port)
+        for_agents = listen(*agents_place(options.agents)) if options.agents else None
     except Refused as refusal:
         print(f"portal up: {refusal}", file=sys.stderr)
         return 1
     try:
-        return run(installation, supervisor, listener, options)
+        return run(installation, supervisor, listener, for_agents, options)
     except Refused as refusal:
         print(f"portal up: {refusal}", file=sys.stderr)
         return 1
@@ -64,6 +66,7 @@ def parse(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--data", type=Path, metavar="DIR", help="where everything is kept (default: .cloud)")
     parser.add_argument("--no-demo", action="store_true", help="an empty installation, no demo cloud")
+    parser.add_argument("--agents", metavar="ADDRESS[:PORT]", help="of this machine: where hosts of KVM report to")
     number: dict[str, Any] = {"type": at_least_one, "metavar": "N"}
     parser.add_argument("--web", default=1, help="processes that answer calls (default: %(default)s)", **number)
     parser.add_argument("--workers", default=2, help="processes that do jobs (default: %(default)s)", **number)
@@ -100,12 +103,25 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def agents_place(text: str) -> tuple[str, int]:
+    host, _, port = text.partition(":")
+    if not host or host in EVERYWHERE or (port and not port.isdecimal()):
+        raise Refused(f"--agents {text}: hosts must be told the address, and it may have a port: 192.0.2.1:{AGENTS}")
+    return host, int(port or AGENTS)
+
+
 def run(
-    installation: Installation, supervisor: Supervisor, listener: socket.socket, options: argparse.Namespace
+    installation: Installation,
+    supervisor: Supervisor,
+    listener: socket.socket,
+    for_agents: socket.socket | None,
+    options: argparse.Namespace,
 ) -> int:
     started = time.monotonic()
     installation.endpoint.unlink(missing_ok=True)
     set_environment(installation, options.host, listener.getsockname()[1])
+    if for_agents:
+        os.environ.setdefault("AGENTS_URL", "https://{}:{}".format(*for_agents.getsockname()))
     if options.web > 1:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(installation.fresh("metrics"))
     logs.configure("supervisor")
@@ -121,6 +137,8 @@ def run(
     load_worker()
     start("worker", lambda: processes.worker(options.workers))
     start("scheduler", processes.scheduler)
+    if for_agents:
+        start("agents", lambda: processes.agents(for_agents))
     host, port = EVERYWHERE.get(options.host, options.host), listener.getsockname()[1]
     url = url_of(host, port)
     wait_for_answer(supervisor, host, port)

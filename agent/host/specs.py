@@ -49,9 +49,12 @@ class MachineSpec:
     disks: tuple[DiskSpec, ...] = ()
     nics: tuple[NicSpec, ...] = ()
     iso: ImageSpec | None = None
+    kind: str = ""  # "router": one of a network, which has no disks
 
     def __post_init__(self) -> None:
         must_be_uuid("vm.uuid", self.uuid)
+        if self.kind not in ("", "router"):
+            raise Invalid(f"vm.kind: this host has no machines of the kind {self.kind!r}")
         if self.name and not NAME.fullmatch(self.name):
             raise Invalid(f"vm.name: {self.name!r} is not made of letters, digits, dots and dashes")
         if not 0 < self.cpus <= 1024 or not 0 < self.memory_mib <= 1 << 24 or not 0 <= self.speed_mhz <= 1 << 20:

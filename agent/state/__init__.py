@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,13 @@ class Store:
 
     def delete(self, kind: str, key: str) -> None:
         self._path(kind, key).unlink(missing_ok=True)
+
+    def age(self, kind: str, key: str) -> float:
+        """Seconds since it was put there; 0 if it is not there."""
+        try:
+            return max(0.0, time.time() - self._path(kind, key).stat().st_mtime)
+        except FileNotFoundError:
+            return 0.0
 
     def keys(self, kind: str) -> list[str]:
         return sorted(path.stem for path in self._folder(kind).glob("*.json"))

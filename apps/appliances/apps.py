@@ -7,12 +7,12 @@ class Config(AppConfig):
     def ready(self) -> None:
         from apps.appliances import audits  # noqa: F401
         from apps.appliances.flows.zone import evacuate, look_at
-        from apps.appliances.services import elements, places
-        from apps.appliances.services.routers import VirtualRouters
+        from apps.appliances.services import elements, places, routers
         from apps.infrastructure import ports as infrastructure
         from apps.network import ports as network
 
-        network.providers.answer(VirtualRouters())
+        network.providers.answer(routers.VirtualRouters())
+        network.sections.answer(("router", routers.section))
         infrastructure.zone_enabled.answer(look_at)
         infrastructure.network_made.answer(elements.network_made)
         infrastructure.provider_lacks.answer(elements.lacking)

@@ -80,6 +80,7 @@ class MachineSpec:
     disks: tuple[DiskSpec, ...] = ()
     nics: tuple[NicSpec, ...] = ()
     iso: ImageSpec | None = None
+    kind: str = ""  # "router": a host may make it of something else than a machine
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ what they do is in the agent. Here is only how they are said.
 
 import base64
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from apps.hypervisors.agent_client import Agents, Credentials
@@ -96,7 +96,8 @@ class Disks(Part):
 
 class Power(Part):
     def start(self, vm: MachineSpec, *, within: float) -> None:
-        self._ask("power.start", within, vm=_spec(vm))
+        """A router is a namespace, which comes with its document: its cards are said there."""
+        self._ask("power.start", within, vm=_spec(replace(vm, nics=()) if vm.kind == "router" else vm))
 
     def stop(self, vm: str, *, within: float, force: bool = False) -> None:
         self._ask("power.stop", within, vm=vm, force=force)
@@ -123,6 +124,13 @@ class Nics(Part):
 
 
 class Networks(Part):
+    def describe(self, layout: dict[str, Any], *, within: float) -> None:
+        """Which physical networks the host has, and on which cards: ``agent/net/layout.py``."""
+        self._ask("networks.describe", within, layout=layout)
+
+    def status(self, network: str, *, within: float) -> dict[str, Any]:
+        return dict(self._ask("networks.status", within, network=network))
+
     def apply(self, document: dict[str, Any], *, within: float) -> int:
         return int(self._ask("networks.apply", within, document=document))
 

@@ -25,6 +25,8 @@ zones_of: Port[Callable[[Any], QuerySet]] = Port("infrastructure.zones_of", many
 in_use: Port[Callable[[Any], str]] = Port("infrastructure.in_use", many=True, optional=True)
 # What runs on a host and nobody moves away: words for the caller, or nothing.
 stays: Port[Callable[[Host], str]] = Port("infrastructure.stays", many=True, optional=True)
+# A host is ours no more; in the transaction that removes it.
+host_removed: Port[Callable[[Host], object]] = Port("infrastructure.host_removed", many=True, optional=True)
 # A host is to be emptied: begin and join what moves machines away, in the caller's dict of children; raises Wait.
 evacuate: Port[Callable[[Host, dict[str, int]], object]] = Port("infrastructure.evacuate", many=True, optional=True)
 # Amounts of one level ("zone", "pod", "cluster") within places, as capacity.amounts() gives them.

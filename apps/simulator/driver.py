@@ -219,7 +219,8 @@ def _unplug_nic(host: int, vm: str, nic: str) -> None:
 
 @effect("networks.apply")
 def _apply(host: int, document: dict[str, Any]) -> None:
-    """An older document never replaces a newer one."""
+    """An older document never replaces a newer one. Passwords are not kept: nothing here tells them."""
+    document = {**document, "machines": [{**each, "password": ""} for each in document.get("machines", ())]}
     network, generation = document["network"], document["generation"]
     values = {"generation": generation, "document": document}
     if Router.objects.filter(network=network, host=host, generation__lte=generation).update(**values):

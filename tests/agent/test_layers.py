@@ -37,6 +37,16 @@ def test_parts_know_those_below_them():
     assert wrong == []
 
 
+def test_networks_and_machines_do_not_know_each_other():
+    wrong = []
+    for part in ("net", "router", "state"):
+        for path in (ROOT / "agent" / part).rglob("*.py"):
+            known = {name.split(".")[1] for name in imports(path) if name.startswith("agent.")}
+            wrong += [(path.name, each) for each in known & {"http", "storage", "host"}]
+
+    assert wrong == []
+
+
 def test_the_product_does_not_import_the_agent():
     names = [(path, name) for path in (ROOT / "apps").rglob("*.py") for name in imports(path) if name]
 

@@ -11,6 +11,7 @@ from apps.core.callers import Kind
 from apps.core.errors import CloudError
 from apps.hypervisors import fake
 from apps.hypervisors.errors import Unknown
+from apps.infrastructure.drivers import Joined
 from apps.infrastructure.models import Cluster, Host, HostTag, PhysicalNetwork, Pod, PodAddress, Zone
 from apps.infrastructure.services import hosts, physical_networks, zones
 from tests import centre
@@ -319,7 +320,7 @@ def test_no_host_is_left_in_a_cluster_that_is_deleted_at_the_same_moment(make, m
             if number == 5:
                 hosts.delete_cluster(cluster=found.cluster)
             else:
-                hosts.add(url=f"http://h{number}", facts=facts, **place)
+                hosts.add(url=f"http://h{number}", joined=Joined("", facts), **place)
         except CloudError as error:
             codes.append(error.code)
 

@@ -17,6 +17,11 @@ from tests.agent.manager import FakeManager
 from tests.lab.tools.hosts import Lab, until
 
 PORT = 8250
+LAYOUT = {
+    "physical": {"guest": {"device": "eth2", "isolation": "vxlan"}, "public": {"device": "eth1"}},
+    "guest": "guest",
+    "public": "public",
+}
 
 
 class AgentHost:
@@ -36,11 +41,15 @@ class AgentHost:
         self.lab.exec(self.name, *words, input=f"{token}\n")
 
     def start(self) -> None:
+        self.launch()
+        until(self.serves, 30, f"the agent of {self.name} does not serve, see {self.logfile}")
+        self.driver().networks.describe(LAYOUT, within=10)
+
+    def launch(self) -> None:
         words = ("--state", self.state, "run", "--listen", self.lab.address(self.name), "--port", PORT)
         command = self.lab.command(self.name, "/usr/bin/python3", self.program, *words)
         with self.logfile.open("ab") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        until(self.serves, 30, f"the agent of {self.name} does not serve, see {self.logfile}")
 
     def serves(self) -> bool:
         try:
@@ -115,6 +124,10 @@ class AgentHost:
 
 def new() -> str:
     return str(uuid.uuid4())
+
+
+def segment_of(network: str) -> str:
+    return f"vxlan:{0x100000 + int(network[:5], 16)}"
 
 
 def program(folder: Path) -> Path:

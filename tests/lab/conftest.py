@@ -1,15 +1,17 @@
+import fcntl
 import hashlib
 import os
 import shutil
-from contextlib import ExitStack
+import subprocess
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
 from apps.hypervisors.base import DiskSpec, ImageSpec, MachineSpec, NicSpec, PoolSpec
 from tests.agent.manager import FakeManager
-from tests.lab.agents import AgentHost, new, program
-from tests.lab.tools.hosts import Lab
+from tests.lab.agents import AgentHost, new, program, segment_of
+from tests.lab.tools.hosts import DISK, Lab
 from tests.lab.tools.image import guest_image
 from tests.lab.tools.servers import Store
 
@@ -22,6 +24,14 @@ NEEDED = {
     "libvirtd": "libvirt-daemon-system",
     "virsh": "libvirt-clients",
     "xmllint": "libxml2-utils",
+    "dnsmasq": "dnsmasq-base",
+    "nft": "nftables",
+    "conntrack": "conntrack",
+    "ip": "iproute2",
+    "ping": "iputils-ping",
+    "busybox": "busybox-static",
+    "sshd": "openssh-server",
+    "ssh": "openssh-client",
     "tgtd": "tgt",
     "ganesha.nfsd": "nfs-ganesha nfs-ganesha-vfs",
     "rpcbind": "rpcbind",
@@ -46,15 +56,41 @@ def own_prefix() -> str:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def packages():
-    missing = [package for program, package in NEEDED.items() if not shutil.which(program)]
-    if os.geteuid() or missing:
-        pytest.exit(f"the lab needs root and: apt-get install --no-install-recommends {' '.join(missing)}", 1)
+def machine():
+    """The lab is never skipped: it makes the machine fit, or ends with the reason why it cannot."""
+    if os.geteuid():
+        pytest.exit("the lab makes network namespaces and starts machines: it needs root", 1)
+    if packages := " ".join(package for program, package in NEEDED.items() if not shutil.which(program)):
+        install(packages.split())
+    made = subprocess.run(["unshare", "--net", "--mount", "--pid", "--fork", "true"], capture_output=True, text=True)
+    if made.returncode:
+        pytest.exit(f"the lab cannot make namespaces on this machine: {made.stderr.strip()}", 1)
+
+
+def install(packages):
+    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    for words in (["update"], ["install", "-y", "--no-install-recommends", *packages]):
+        done = subprocess.run(["apt-get", "-qq", *words], capture_output=True, text=True, env=quiet)
+        if done.returncode:
+            pytest.exit(f"the lab needs {' '.join(packages)}, and apt-get {words[0]} fails: {done.stderr[-500:]}", 1)
 
 
 @pytest.fixture(scope="session")
 def lab():
     lab = Lab(os.environ.get("LAB_PREFIX") or own_prefix())
+    with alone(lab):
+        yield from up_and_down(lab)
+
+
+@contextmanager
+def alone(lab):
+    """Two runs of one working tree wait for each other: what the second removes as left over would be the first's."""
+    with (DISK / f"lab-{lab.prefix}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def up_and_down(lab):
     lab.down()
     try:
         lab.up(2)
@@ -129,8 +165,8 @@ class Guests:
         return MachineSpec(uuid, 1, 96, name=name, disks=disks, nics=nics, **values)
 
     def card(self, number=1, network=None):
-        uuid = new()
-        return NicSpec(uuid, f"02:00:00:{uuid[:2]}:{uuid[2:4]}:{number:02x}", network or new())
+        uuid, network = new(), network or new()
+        return NicSpec(uuid, f"02:00:00:{uuid[:2]}:{uuid[2:4]}:{number:02x}", network, segment_of(network))
 
     def start(self, *more, host=None, booted=True, **values):
         """A machine of the template, with its root disk and more."""

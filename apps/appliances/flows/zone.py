@@ -10,7 +10,7 @@ from django.db.models import Count, Q
 from apps.appliances.flows.power import DESTROY, MOVE, START, Power
 from apps.appliances.models import Router, SystemMachine
 from apps.appliances.services import system
-from apps.infrastructure.models import Allocation, Host, Zone
+from apps.infrastructure.models import Host, Zone
 from apps.jobs.flows import Flow, Step, begin, join
 from apps.jobs.models import FlowRun
 from apps.jobs.schedule import scheduled
@@ -31,7 +31,7 @@ def zone_of(ctx: OfZone) -> Zone:
 
 
 def is_enabled(zone: Zone) -> bool:
-    return zone.removed is None and zone.allocation_state == Allocation.ENABLED
+    return system.zones_with_machines().filter(pk=zone.pk).exists()
 
 
 def make(ctx: OfZone) -> None:
@@ -67,7 +67,7 @@ def look_at_all() -> None:
     rows = SystemMachine.all_tenants.filter(SystemMachine.named)
     settled = rows.exclude(state=S.STARTING).exclude(state=S.STOPPED, last_host=None)
     have = dict(settled.values_list("zone").annotate(n=Count("pk")))
-    for zone in Zone.all_tenants.filter(allocation_state=Allocation.ENABLED).exclude(clusters=None).distinct():
+    for zone in system.zones_with_machines():
         if have.get(zone.pk, 0) < len(system.KINDS):
             look_at(zone)
 

@@ -19,7 +19,7 @@ from apps.core.retry import atomically
 from apps.hypervisors.base import MachineSpec, NicSpec
 from apps.hypervisors.errors import Busy, Refused
 from apps.images.models import Template
-from apps.infrastructure.drivers import DEADLINE, driver_for
+from apps.infrastructure.drivers import DEADLINE, WITHOUT_SYSTEM_MACHINES, driver_for
 from apps.infrastructure.models import Cluster, Host, Zone
 from apps.machines.models import Reservation, VirtualMachine
 from apps.machines.services import placement
@@ -33,8 +33,11 @@ HOSTS = 3  # that are asked in one step: their deadlines together stay below the
 Prepare = Callable[[VirtualMachine, Host], tuple[NicSpec, ...]]
 
 
-def hypervisor_of(zone: Zone) -> str:
+def hypervisor_of(zone: Zone, kind: str) -> str:
+    """Where hosts make routers themselves there are no other machines of the system."""
     found = Cluster.all_tenants.filter(zone=zone, allocation_state="Enabled").order_by("pk")
+    if kind != VirtualMachine.Kind.ROUTER:
+        found = found.exclude(hypervisor__in=WITHOUT_SYSTEM_MACHINES)
     name = found.values_list("hypervisor", flat=True).first()
     if name is None:
         raise ResourceUnavailable(f"zone {zone.name} has no cluster for system machines")
@@ -44,7 +47,7 @@ def hypervisor_of(zone: Zone) -> str:
 @atomically
 def make(*, kind: str, owner: Any, zone: Zone, offering: ServiceOffering | None = None) -> VirtualMachine:
     """The row; its name has its number: r-7-VM."""
-    hypervisor = hypervisor_of(zone)
+    hypervisor = hypervisor_of(zone, kind)
     size = offering or ServiceOffering.all_tenants.filter(is_system=True, system_vm_type=OFFERINGS[kind])[0]
     template = Template.all_tenants.filter(kind=Template.Kind.SYSTEM, hypervisor=hypervisor).order_by("pk").first()
     vm = admit(
@@ -135,7 +138,10 @@ def _reserve(vm: VirtualMachine, refusing: list[int]) -> Host:
 
 
 def spec(vm: VirtualMachine, nics: tuple[NicSpec, ...]) -> MachineSpec:
-    return MachineSpec(str(vm.uuid), vm.cpus, vm.memory_mib, name=vm.instance_name, speed_mhz=vm.speed_mhz, nics=nics)
+    kind = "router" if vm.kind == VirtualMachine.Kind.ROUTER else ""
+    return MachineSpec(
+        str(vm.uuid), vm.cpus, vm.memory_mib, name=vm.instance_name, speed_mhz=vm.speed_mhz, nics=nics, kind=kind
+    )
 
 
 def _fire(vm: VirtualMachine, event: str, source: str, **values: Any) -> None:

@@ -16,7 +16,7 @@ from apps.hypervisors.errors import Busy
 from apps.infrastructure.drivers import DEADLINE, driver_for
 from apps.machines.models import VirtualMachine
 from apps.network.models import Network, PublicAddress
-from apps.network.services import addressing
+from apps.network.services import addressing, segments
 
 K, S = VirtualMachine.Kind, VirtualMachine.State
 BATCH = 1_000
@@ -59,6 +59,15 @@ class VirtualRouters:
     def abandon(self, network: Network) -> None:
         """The row stays, of no network: a schedule retires it when its host answers."""
         Router.objects.filter(network=network).update(network=None)
+
+
+def section(network: int) -> dict[str, Any]:
+    """Of the network's document: who its router is."""
+    row = Router.objects.select_related("vm").filter(network=network).first()
+    if row is None:
+        return {}
+    cards = {"guest_ip": row.guest_ip or "", "guest_mac": row.guest_mac, "public_mac": row.public_mac}
+    return {"uuid": str(row.vm.uuid), **cards}
 
 
 def ensure_running(router: Router) -> None:
@@ -131,8 +140,8 @@ def cards(router: Router) -> tuple[NicSpec, ...]:
     network = router.network
     if network is None:
         return ()
-    segment = f"vlan:{network.vlan}" if network.vlan else ""
-    guest = NicSpec(machines.card(router.vm, 0), router.guest_mac, str(network.uuid), segment, router.guest_ip or "", 0)
+    card, ip, segment = machines.card(router.vm, 0), router.guest_ip or "", segments.label(network)
+    guest = NicSpec(card, router.guest_mac, str(network.uuid), segment, ip, 0)
     held = PublicAddress.all_tenants.filter(network=network, is_source_nat=True).select_related("address__range")
     return (guest, *(_public_card(router, row) for row in held[:1]))
 

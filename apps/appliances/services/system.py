@@ -1,5 +1,7 @@
 """Secondary storage VM and console proxy: one of each in every enabled zone."""
 
+from django.db.models import QuerySet
+
 from apps.accounts.selectors import system_account
 from apps.appliances.models import SystemAddress
 from apps.appliances.services import machines
@@ -7,7 +9,8 @@ from apps.appliances.services.routers import link_local
 from apps.core.errors import InsufficientAddresses
 from apps.core.retry import atomically
 from apps.hypervisors.base import NicSpec
-from apps.infrastructure.models import Host, Pod, PodAddress, Zone
+from apps.infrastructure.drivers import WITHOUT_SYSTEM_MACHINES
+from apps.infrastructure.models import Allocation, Cluster, Host, Pod, PodAddress, Zone
 from apps.machines.models import VirtualMachine
 from apps.network.models import IpRange, RangeAddress
 from apps.network.services import addressing, ranges
@@ -18,6 +21,12 @@ KINDS = (K.SECONDARY_STORAGE, K.CONSOLE_PROXY)
 
 def of_zone(zone: Zone) -> list[VirtualMachine]:
     return list(VirtualMachine.all_tenants.filter(zone=zone, kind__in=KINDS).order_by("pk"))
+
+
+def zones_with_machines() -> QuerySet[Zone]:
+    """Enabled ones with hosts on which machines of the system run."""
+    places = Cluster.all_tenants.exclude(hypervisor__in=WITHOUT_SYSTEM_MACHINES)
+    return Zone.all_tenants.filter(allocation_state=Allocation.ENABLED, pk__in=places.values("zone")).order_by("pk")
 
 
 def is_unstarted(vm: VirtualMachine) -> bool:

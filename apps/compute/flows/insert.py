@@ -35,7 +35,7 @@ def put_back(ctx: Insert) -> None:
 def _into_drive(ctx: Insert, key: int | None) -> None:
     vm = machine(ctx)
     image = Template.including_removed.filter(pk=key).first() if key else None
-    driver_for(vm.host).power.insert(str(vm.uuid), volumes.image_spec(image), within=DEADLINE)  # type: ignore[arg-type]
+    driver_for(vm.host).power.insert(str(vm.uuid), volumes.image_spec(image, vm.zone_id), within=DEADLINE)  # type: ignore[arg-type]
 
 
 def inserted(ctx: Insert) -> None:

@@ -126,7 +126,7 @@ def spec(vm: VirtualMachine) -> MachineSpec:
         speed_mhz=vm.speed_mhz,
         disks=tuple(volumes.spec(a.volume, a.device_id) for a in held),
         nics=nics.specs(vm),
-        iso=volumes.image_spec(vm.iso),
+        iso=volumes.image_spec(vm.iso, vm.zone_id),
     )
 
 
@@ -161,7 +161,7 @@ START = Flow(
     steps=(
         Step(connect, queue="network"),
         Step(place, undo=unplace),
-        Step(prepare, undo=unprepare, queue="storage"),
+        Step(prepare, undo=unprepare, tries=7, queue="storage"),  # busy while a host brings the template
         Step(start, undo=stop, queue="hypervisor"),
     ),
 )

@@ -24,23 +24,26 @@ def update(*, vm: VirtualMachine, group: str | None = None, columns: dict[str, A
     if columns.get("is_dynamically_scalable") and not vm.offering.dynamic_scaling:
         raise InvalidParameter(f"isdynamicallyscalable: offering {vm.offering.name} does not allow it")
     is_renamed = columns.get("name", vm.name) != vm.name
+    is_told = is_renamed or columns.get("user_data", vm.user_data) != vm.user_data
     for name, value in columns.items():
         setattr(vm, name, value)
     if columns:
         vm.save(update_fields=[*columns, "updated"])
-    if is_renamed:
-        _rename(vm)
+    if is_told:
+        networks = _retell(vm)
+        if is_renamed:
+            names.check(vm.name, networks, besides=vm.pk)
     if group is not None:
         groups.put(vm, group)
     return vm
 
 
-def _rename(vm: VirtualMachine) -> None:
-    """The name servers of its networks know it by the new name."""
-    networks = list(Network.all_tenants.filter(nics__vm=vm, nics__removed=None).order_by("pk"))
+def _retell(vm: VirtualMachine) -> list[Network]:
+    """Name servers know it by its name, and it asks the routers of its networks what it is."""
+    networks = list(Network.all_tenants.filter(nics__vm=vm, nics__removed=None).distinct().order_by("pk"))
     for network in networks:
         addressing.changed(network.pk)
-    names.check(vm.name, networks, besides=vm.pk)
+    return networks
 
 
 @atomically
@@ -102,6 +105,7 @@ def reset_password(*, vm: VirtualMachine, password: str | None) -> VirtualMachin
         raise InvalidParameter(f"id: the template of instance {vm.uuid} does not take passwords")
     vm.password, vm.password_told = passwords.sealed_for(vm.template, password), True
     vm.save(update_fields=["password", "password_told", "updated"])
+    _retell(vm)
     return vm
 
 
@@ -111,6 +115,7 @@ def reset_keys(*, vm: VirtualMachine, names: Sequence[str], owner: Any) -> Virtu
     if not names:
         raise InvalidParameter("keypair: say which key pair the instance shall have")
     keys.replace(vm, names, owner)
+    _retell(vm)
     return vm
 
 
@@ -119,4 +124,5 @@ def reset_user_data(*, vm: VirtualMachine, user_data: str) -> VirtualMachine:
     hold_stopped(vm, "changing its user data")
     vm.user_data = userdata.checked(user_data)
     vm.save(update_fields=["user_data", "updated"])
+    _retell(vm)
     return vm

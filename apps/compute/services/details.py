@@ -20,7 +20,8 @@ READONLY = Setting(
 )
 SIZES = {"cpunumber": "cpus", "cpuspeed": "speed_mhz", "memory": "memory_mib"}
 KEYS, PUBLIC_KEY, KEYBOARD = "SSH.KeyPairNames", "SSH.PublicKey", "keyboard"
-OURS = frozenset({KEYS, PUBLIC_KEY})
+PASSWORD = "Encrypted.Password"  # noqa: S105 - a name; for the holder of the key
+OURS = frozenset({KEYS, PUBLIC_KEY, PASSWORD})
 
 
 def words(setting: Setting[str]) -> set[str]:

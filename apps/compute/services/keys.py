@@ -28,5 +28,5 @@ def details_for(owner: Any, names: Sequence[str]) -> dict[str, str]:
 @atomically
 def replace(vm: VirtualMachine, names: Sequence[str], owner: Any) -> None:
     values = details_for(owner, names)
-    details.drop(vm, details.KEYS, details.PUBLIC_KEY)
+    details.drop(vm, details.KEYS, details.PUBLIC_KEY, details.PASSWORD)
     details.store(vm, values, display=False)

@@ -3,6 +3,7 @@
 import secrets
 import string
 from base64 import b64encode
+from contextlib import suppress
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -13,6 +14,7 @@ from apps.compute.services import details
 from apps.core import secret
 from apps.core.errors import InvalidParameter
 from apps.core.models import Detail
+from apps.core.retry import atomically
 from apps.core.settings import Setting
 from apps.images.models import Template
 from apps.machines.models import VirtualMachine
@@ -39,8 +41,19 @@ def told(vm: VirtualMachine) -> dict[str, str]:
     return {"password": secret.unseal(vm.password)} if vm.password else {}
 
 
+@atomically
+def fetched(vm: VirtualMachine) -> None:
+    """The machine has it: nobody needs it any more, but who has its key may still ask."""
+    with suppress(InvalidParameter):
+        details.put(vm, details.PASSWORD, encrypted(vm), display=False)
+    VirtualMachine.all_tenants.filter(pk=vm.pk, password=vm.password).update(password="")
+
+
 def encrypted(vm: VirtualMachine) -> str:
     """For the holder of the machine's SSH key only: RSA keys encrypt, others cannot."""
+    kept = Detail.objects.filter(kind=details.KIND, row_id=vm.pk, name=details.PASSWORD).values_list("value", flat=True)
+    if not vm.password and kept:
+        return kept[0]
     keys = Detail.objects.filter(kind=details.KIND, row_id=vm.pk, name=details.PUBLIC_KEY).values_list(
         "value", flat=True
     )

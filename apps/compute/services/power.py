@@ -51,6 +51,13 @@ def down(vm: VirtualMachine) -> None:
     cards.settle_of(vm)
 
 
+@atomically
+def found_off(vm: VirtualMachine) -> None:
+    """It ended by itself: its guest shut it down, or its process died."""
+    VM.fire(vm, "FollowAgentPowerOffReport")
+    down(vm)
+
+
 def _not_stopped(vm: VirtualMachine) -> None:
     VM.fire(vm, "OperationFailed")
 

@@ -9,7 +9,7 @@ from typing import Any
 from apps.core.errors import InvalidParameter, ResourceUnavailable
 from apps.core.retry import atomically
 from apps.core.settings import Setting
-from apps.images import fetch
+from apps.images import fetch, headers
 from apps.images.models import ImageStore, Template, TemplateCopy
 from apps.images.services import copies, stores, templates
 from apps.images.services.templates import is_file
@@ -81,7 +81,8 @@ def _really(ctx: Download, copy: TemplateCopy, root: Path) -> None:
     try:
         if template.url.lower().endswith(PACKED):
             raise fetch.FetchError("packed images cannot be unpacked yet: give the URL of the image itself")
-        ctx.physical = ctx.virtual = _brought(template.url, target, rules)
+        ctx.physical = _brought(template.url, target, rules)
+        ctx.virtual = headers.virtual_size(target, template.format)
     except fetch.FetchError as error:
         ctx.error = str(error)
         raise ResourceUnavailable(f"cannot download {template.url}: {error}") from error

@@ -60,5 +60,12 @@ def _count(template_id: int, more: int) -> None:
         resize(row, "stored_bytes", row.stored_bytes + more)
 
 
+def url_of(template: Template, zone: int) -> str:
+    """Where hosts of the zone find it; "" where it is in no secondary storage."""
+    rows = living(template=template, zone=zone, state=TemplateCopy.State.READY).exclude(store=None)
+    found = rows.values_list("store__url", "path").first()
+    return f"{found[0].rstrip('/')}/template/{found[1]}" if found else ""
+
+
 def file_of(copy: TemplateCopy, root: Path) -> Path:
     return root / "template" / copy.path

@@ -106,17 +106,34 @@ class AddHost(Command):
     hosttags = List(source="tags", help_text="tags that offerings ask for")
     allocationstate = allocation()
 
-    def prepare(self, hypervisor: str, url: str, **values: Any) -> dict[str, Any]:
-        return {"facts": hosts.ask(hypervisor=hypervisor, url=url)}
+    def prepare(self, zone: Zone, hypervisor: str, url: str, **values: Any) -> dict[str, Any]:
+        """What can be refused is refused before the host is touched."""
+        self._check(zone=zone, hypervisor=hypervisor, **values)
+        login = {name: values[name] for name in ("username", "password") if name in values}
+        return {"joined": hosts.join(hypervisor=hypervisor, zone=zone, url=url, **login)}
 
     def run(self, zone: Zone, pod: Pod, hypervisor: str, **values: Any) -> list[Host]:
         cluster, name = values.pop("cluster", None), values.pop("cluster_name", "")
-        if cluster is None and not name:
-            raise InvalidParameter("clusterid or clustername must name the cluster of the host")
         cluster = cluster or hosts.named_cluster(zone=zone, pod=pod, name=name, hypervisor=hypervisor)
-        if cluster.hypervisor != hypervisor:
-            raise InvalidParameter(f"hypervisor: the hosts of cluster {cluster.name} are {cluster.hypervisor}")
+        self._check(zone=zone, pod=pod, hypervisor=hypervisor, cluster=cluster)
         return hosts.add(zone=zone, pod=pod, cluster=cluster, **values)
+
+    @staticmethod
+    def _check(
+        *,
+        zone: Zone,
+        pod: Pod,
+        hypervisor: str,
+        cluster: Cluster | None = None,
+        cluster_name: str = "",
+        **values: Any,
+    ) -> None:
+        if cluster is None and not cluster_name:
+            raise InvalidParameter("clusterid or clustername must name the cluster of the host")
+        found = cluster or Cluster.all_tenants.filter(pod=pod, name=cluster_name).first()
+        hosts.check_place(zone, pod, found)
+        if found is not None and found.hypervisor != hypervisor:
+            raise InvalidParameter(f"hypervisor: the hosts of cluster {found.name} are {found.hypervisor}")
 
 
 def host_ref() -> Ref:

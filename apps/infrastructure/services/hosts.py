@@ -72,8 +72,16 @@ def delete_cluster(*, cluster: Cluster) -> None:
     cluster.mark_removed()
 
 
+def join(*, hypervisor: str, zone: Zone, url: str, username: str = "", password: str = "") -> drivers.Joined:
+    """Make a host ours, where that takes more than asking what it is. Outside any transaction: it may take its time."""
+    made = drivers.JOINS.get(hypervisor)
+    if made is not None:
+        return made(zone=zone, url=url, username=username, password=password)
+    return drivers.Joined("", ask(hypervisor=hypervisor, url=url))
+
+
 def ask(*, hypervisor: str, url: str) -> HostFacts:
-    """What a host that is not ours yet says of itself. Outside any transaction: it may take its time."""
+    """What a host says of itself."""
     connect = drivers.DRIVERS.get(hypervisor)
     if connect is None:
         raise InvalidParameter(f"hypervisor: there is no driver for {hypervisor} in this installation")
@@ -90,15 +98,15 @@ def add(
     pod: Pod,
     cluster: Cluster,
     url: str,
-    facts: HostFacts,
+    joined: drivers.Joined,
     username: str = "",
     password: str = "",
     tags: list[str] | None = None,
     allocation_state: str = Allocation.ENABLED,
 ) -> list[Host]:
     """The host at the URL, or all of those that it stands for, in a few statements."""
-    if pod.zone_id != zone.pk or cluster.pod_id != pod.pk:
-        raise InvalidParameter("clusterid: zone, pod and cluster do not belong together")
+    facts = joined.facts
+    check_place(zone, pod, cluster)
     if facts.hosts > LARGEST:
         raise InvalidParameter(f"url: it stands for {facts.hosts} hosts; at most {LARGEST} are added by one call")
     hold(cluster)
@@ -117,6 +125,7 @@ def add(
             resource_state="Disabled" if allocation_state == Allocation.DISABLED else "Enabled",
             status=Host.Status.UP,
             last_pinged=now,
+            **({"uuid": joined.uuid} if joined.uuid else {}),
             **_size(facts, cluster),
         )
         for number in range(1, facts.hosts + 1)
@@ -124,6 +133,11 @@ def add(
     Host.including_removed.bulk_create(rows, batch_size=500)
     HostTag.objects.bulk_create([HostTag(host=row, tag=tag) for row in rows for tag in sorted(set(tags or ()))])
     return rows
+
+
+def check_place(zone: Zone, pod: Pod, cluster: Cluster | None) -> None:
+    if pod.zone_id != zone.pk or (cluster is not None and cluster.pod_id != pod.pk):
+        raise InvalidParameter("clusterid: zone, pod and cluster do not belong together")
 
 
 def _size(facts: HostFacts, cluster: Cluster) -> dict[str, int]:
@@ -185,6 +199,8 @@ def delete(*, host: Host, forced: bool) -> None:
     ports.check_unused(host)
     HostTag.objects.filter(host=host).delete()
     host.mark_removed()
+    for answer in ports.host_removed.all():
+        answer(host)
 
 
 def reconnect(host: Host) -> Host:

@@ -8,7 +8,7 @@ from apps.hypervisors.base import NicSpec
 from apps.machines import ports
 from apps.machines.models import Nic, VirtualMachine
 from apps.network.models import Network
-from apps.network.services import addressing
+from apps.network.services import addressing, segments
 
 ALLOCATED, RESERVED = "Allocated", "Reserved"
 
@@ -95,14 +95,13 @@ def unreserve_all(vm: VirtualMachine) -> None:
 
 
 def specs(vm: VirtualMachine) -> tuple[NicSpec, ...]:
-    rows: Iterable[Nic] = Nic.all_tenants.filter(vm=vm).select_related("network").order_by("device_id")
-    return tuple(spec(nic) for nic in rows)
+    rows: Iterable[Nic] = Nic.all_tenants.filter(vm=vm).select_related("network__physical_network")
+    return tuple(spec(nic) for nic in rows.order_by("device_id"))
 
 
 def spec(nic: Nic) -> NicSpec:
     network = nic.network
-    segment = network.vlan if network.vlan.startswith("vlan:") or not network.vlan.isdigit() else f"vlan:{network.vlan}"
-    return NicSpec(str(nic.uuid), nic.mac, str(network.uuid), segment, nic.ip or "", nic.device_id)
+    return NicSpec(str(nic.uuid), nic.mac, str(network.uuid), segments.label(network), nic.ip or "", nic.device_id)
 
 
 def owned_by(vm: VirtualMachine, nic: Nic) -> None:

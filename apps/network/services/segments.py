@@ -39,6 +39,16 @@ def number_of(text: str) -> int | None:
     return int(tag)
 
 
+def label(network: Network) -> str:
+    """How hosts call the segment: by what keeps it apart on its physical network. "" is the untagged one."""
+    number = number_of(network.vlan)
+    if number is None:
+        return ""
+    place = network.physical_network
+    kind = "vxlan" if place is not None and "VXLAN" in place.isolation_methods else "vlan"
+    return f"{kind}:{number}"
+
+
 @atomically
 def choose(network: Network, number: int) -> None:
     """The id that an operator wants for this network: it is nobody's, and none that networks get by themselves."""

@@ -15,6 +15,7 @@ from apps.core.ownership import admit, count_again, release, resize, uncount
 from apps.core.retry import atomically
 from apps.hypervisors.base import DiskSpec, ImageSpec, PoolSpec
 from apps.images.models import Template
+from apps.images.services import copies
 from apps.infrastructure.drivers import DEADLINE, driver_for
 from apps.infrastructure.models import Host, Zone
 from apps.offerings.models import DiskOffering
@@ -253,10 +254,14 @@ def pool_spec(volume: Volume) -> PoolSpec | None:
 def spec(volume: Volume, device_id: int | None = None) -> DiskSpec:
     """For a host. What is on storage in maintenance gets into no machine."""
     pools.check_in_service(volume)
-    return DiskSpec(str(volume.uuid), volume.size, device_id, pool_spec(volume), image_spec(volume.template))
+    return DiskSpec(
+        str(volume.uuid), volume.size, device_id, pool_spec(volume), image_spec(volume.template, volume.zone_id)
+    )
 
 
-def image_spec(template: Template | None) -> ImageSpec | None:
+def image_spec(template: Template | None, zone: int) -> ImageSpec | None:
+    """Hosts read it where it lies in secondary storage; the checksum is of what was downloaded, which is that."""
     if template is None:
         return None
-    return ImageSpec(str(template.uuid), template.url, template.format, template.size_bytes)
+    url = copies.url_of(template, zone) or template.url
+    return ImageSpec(str(template.uuid), url, template.format, template.size_bytes, template.checksum)

@@ -6,6 +6,8 @@ import dataclasses
 import uuid
 
 from apps.hypervisors.base import DiskSpec, MachineSpec, NicSpec, PoolSpec
+from tests.lab.agents import segment_of
+from tests.lab.tools.documents import document
 
 PATIENCE = {"reboot": 20.0, "stop": 20.0}
 GUEST_NEEDED = ("detach", "unplug")
@@ -31,13 +33,15 @@ class Names:
             self.disks.add((self.uuid(value.uuid), pool))
             return dataclasses.replace(value, uuid=self.uuid(value.uuid), pool=pool, image=image)
         if isinstance(value, NicSpec):
-            return dataclasses.replace(value, uuid=self.uuid(value.uuid), network=self.uuid(value.network))
+            network = self.uuid(value.network)
+            return dataclasses.replace(value, uuid=self.uuid(value.uuid), network=network, segment=segment_of(network))
         if isinstance(value, MachineSpec):
             self.machines.add(self.uuid(value.uuid))
             nics, disks = (tuple(map(self.translated, each)) for each in (value.nics, value.disks))
             return dataclasses.replace(value, uuid=self.uuid(value.uuid), memory_mib=96, disks=disks, nics=nics)
         if isinstance(value, dict):
-            return {**value, "network": self.uuid(value["network"])}
+            network = self.uuid(value["network"])
+            return document(generation=value["generation"], network=network, segment=segment_of(network))
         return value
 
 

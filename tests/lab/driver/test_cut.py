@@ -9,8 +9,9 @@ import pytest
 
 from apps.hypervisors.base import DiskSpec, HostAddress, ImageSpec, PoolSpec
 from apps.hypervisors.errors import Busy, Refused, Unknown
-from tests.lab.agents import PORT, new
+from tests.lab.agents import PORT, new, segment_of
 from tests.lab.driver.proxy import Proxy
+from tests.lab.tools.documents import document
 
 MIB = 1 << 20
 LONG = {"within": 60.0}
@@ -131,7 +132,7 @@ def test_what_was_done_and_not_heard_of_is_unknown_then_seen_and_may_be_asked_ag
         nic=guests.card(2),
         iso=iso,
         network=network,
-        document={"network": network, "generation": 7},
+        document=document(generation=7, network=network, segment=segment_of(network)),
     )
     guests.started(host, it.vm)
     cut = host.driver(url=proxy.url)

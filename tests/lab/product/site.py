@@ -1,0 +1,194 @@
+"""A zone of the product on hosts of the lab, made by calls of the API alone."""
+
+import shutil
+import subprocess
+import sys
+import time
+import urllib.parse
+from types import SimpleNamespace
+
+from tests.clouds import Cloud
+from tests.lab.agents import AgentHost
+from tests.lab.product.api import Api
+from tests.lab.tools.hosts import until
+from tests.lab.tools.image import guest_image
+
+GATEWAY = "198.51.100.1"
+OFFERING = "DefaultIsolatedNetworkOfferingWithSourceNatService"
+ADVANCED = {"networktype": "Advanced", "dns1": GATEWAY, "internaldns1": GATEWAY, "guestcidraddress": "10.1.1.0/24"}
+PUBLIC = {"gateway": GATEWAY, "netmask": "255.255.255.0", "startip": "198.51.100.100", "endip": "198.51.100.199"}
+SHARED = "sharedmountpoint://localhost/srv/primary/product"
+
+
+class Site:
+    def __init__(self, lab):
+        self.lab, self.srv = lab, lab.directory / "srv"
+        self.cloud = Cloud(lab.directory / "cloud")
+        self.hosts = {}
+
+    # -- the product
+
+    def up(self):
+        address = self.lab.ranges.management[1]
+        self.cloud.environment = {"KVM_SSH_PORT": "2222"}
+        self.cloud.up("--no-demo", "--agents", str(address))
+        said = self.cloud.told()
+        root = said["users"][0]
+        self.root = Api(said["api"], root["apikey"], root["secretkey"])
+        source = self.srv / "source"
+        source.mkdir(exist_ok=True)
+        shutil.copy(guest_image(), source / "tiny.qcow2")
+        self.root.call("updateConfiguration", name="secstorage.allowed.folders", value=str(source))
+
+    def down(self):
+        for host in self.hosts.values():
+            host.kill()
+        self.cloud.down()
+
+    def token(self):
+        done = subprocess.run(
+            [sys.executable, "-m", "cloudportal.manage", "--data", self.cloud.folder, "agent_token"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return done.stdout.strip()
+
+    @property
+    def agents_url(self):
+        return f"https://{self.lab.ranges.management[1]}:8251"
+
+    # -- the zone
+
+    def build(self):
+        root = self.root
+        zone = root.call("createZone", name="lab", **ADVANCED)["zone"]["id"]
+        where = {"zoneid": zone}
+        net = root.call("createPhysicalNetwork", name="lab", isolationmethods="VXLAN", **where)["physicalnetwork"]["id"]
+        for kind, card in (("Guest", "eth2"), ("Public", "eth1"), ("Management", "eth0")):
+            root.call("addTrafficType", physicalnetworkid=net, traffictype=kind, kvmnetworklabel=card)
+        for provider in root.list("listNetworkServiceProviders", "networkserviceprovider", physicalnetworkid=net):
+            if provider["name"] == "VirtualRouter":
+                for each in root.list("listVirtualRouterElements", "virtualrouterelement", nspid=provider["id"]):
+                    root.call("configureVirtualRouterElement", id=each["id"], enabled="true")
+                root.call("updateNetworkServiceProvider", id=provider["id"], state="Enabled")
+        root.call("updatePhysicalNetwork", id=net, state="Enabled", vlan="2000-2099")
+        root.call("createVlanIpRange", zoneid=zone, vlan="untagged", forvirtualnetwork="true", **PUBLIC)
+        span = {"gateway": "10.99.0.1", "netmask": "255.255.255.0", "startip": "10.99.0.100", "endip": "10.99.0.150"}
+        pod = root.call("createPod", name="pod", **where, **span)["pod"]["id"]
+        kind = {"clustertype": "CloudManaged", "hypervisor": "KVM"}
+        cluster = root.call("addCluster", clustername="kvm", podid=pod, **where, **kind)["cluster"][0]["id"]
+        self.zone, self.place = zone, {"zoneid": zone, "podid": pod, "clusterid": cluster, "hypervisor": "KVM"}
+
+    def join(self, name, program):
+        """An agent that was installed by hand, and its host by its token."""
+        host = AgentHost(self.lab, name, SimpleNamespace(url=self.agents_url, token=None), program)
+        token = self.token()
+        said = self.lab.exec(
+            name, "/usr/bin/python3", program, "--state", host.state, "enrol", self.agents_url, input=f"{token}\n"
+        )
+        host.uuid = said.stdout.strip()
+        host.launch()
+        self.hosts[name] = host
+        url = f"http://{self.lab.address(name)}"
+        return self.root.call("addHost", url=url, username="token", password=token, **self.place)["host"][0]
+
+    def store(self):
+        root, secondary = self.root, self.srv / "secondary" / "product"
+        for folder in (secondary, self.srv / "primary" / "product"):
+            folder.mkdir(exist_ok=True)
+        root.call("addImageStore", name="images", provider="NFS", zoneid=self.zone, url=f"file://{secondary}")
+        root.call("createStoragePool", name="shared", url=SHARED, scope="CLUSTER", **self.place)
+        os_type = root.list("listOsTypes", "ostype", description="Other Linux (64-bit)")[0]["id"]
+        flags = {"ispublic": "true", "isfeatured": "true", "passwordenabled": "true", "sshkeyenabled": "true"}
+        made = root.call(
+            "registerTemplate",
+            name="tiny",
+            displaytext="tiny",
+            format="QCOW2",
+            hypervisor="KVM",
+            ostypeid=os_type,
+            url=f"file://{self.srv}/source/tiny.qcow2",
+            zoneid=self.zone,
+            **flags,
+        )
+        self.template = made["template"][0]["id"]
+        until(self._is_ready, 60, "the template does not become ready")
+        size = {"cpunumber": 1, "cpuspeed": 200, "memory": 96}
+        made = root.call("createServiceOffering", name="tiny", displaytext="tiny", **size)
+        self.offering = made["serviceoffering"]["id"]
+        root.call("updateZone", id=self.zone, allocationstate="Enabled")
+
+    def _is_ready(self):
+        rows = self.root.list("listTemplates", "template", templatefilter="all", id=self.template)
+        self.told = rows
+        return bool(rows) and rows[0]["isready"]
+
+    def on(self, vm):
+        """The host that a machine runs on, as an operator knows it."""
+        row = self.root.list("listVirtualMachines", "virtualmachine", id=vm["id"])[0]
+        return next(host for host in self.hosts.values() if host.uuid == row["hostid"])
+
+    @staticmethod
+    def public_of(private):
+        done = subprocess.run(["ssh-keygen", "-y", "-f", "/dev/stdin"], input=private, capture_output=True, text=True)
+        return done.stdout.split()[:2]
+
+    # -- tenants
+
+    def tenant(self, name):
+        person = {"firstname": name, "lastname": "Lab", "email": f"{name}@example.com", "username": name}
+        account = self.root.call("createAccount", accounttype=0, account=name, password="password", **person)["account"]
+        keys = self.root.call("registerUserKeys", id=account["user"][0]["id"])["userkeys"]
+        return Tenant(self, name, Api(self.root.url, keys["apikey"], keys["secretkey"]))
+
+
+class Tenant:
+    def __init__(self, site, name, api):
+        self.site, self.name, self.api = site, name, api
+
+    def network(self, name="web"):
+        offering = self.api.list("listNetworkOfferings", "networkoffering", name=OFFERING)[0]["id"]
+        given = {"name": name, "displaytext": name, "networkofferingid": offering, "zoneid": self.site.zone}
+        return self.api.call("createNetwork", **given)["network"]["id"]
+
+    def deploy(self, network, **given):
+        site = self.site
+        what = {"zoneid": site.zone, "templateid": site.template, "serviceofferingid": site.offering}
+        return self.api.call("deployVirtualMachine", networkids=network, **what, **given)["virtualmachine"]
+
+    def source_nat(self, network):
+        rows = self.api.list(
+            "listPublicIpAddresses", "publicipaddress", associatednetworkid=network, issourcenat="true"
+        )
+        return rows[0]
+
+    def forward(self, address, vm, public, private):
+        ports = {"publicport": public, "privateport": private, "protocol": "tcp"}
+        self.api.call("createPortForwardingRule", ipaddressid=address["id"], virtualmachineid=vm["id"], **ports)
+
+
+def http(lab, url, seconds=60.0, every=0.1):
+    """What a client on the internet of the lab reads, once there is somebody who answers."""
+    end = time.monotonic() + seconds
+    while True:
+        done = subprocess.run(
+            ["ip", "netns", "exec", lab.inet, "curl", "-s", "-m", "3", "--connect-timeout", "1", url],
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode == 0 and done.stdout:
+            return done.stdout
+        if time.monotonic() > end:
+            raise AssertionError(f"{url} does not answer: curl ends with {done.returncode}")
+        time.sleep(every)
+
+
+def reached(lab, url):
+    """Once, now: does anybody answer?"""
+    words = ["ip", "netns", "exec", lab.inet, "curl", "-s", "-m", "2", "--connect-timeout", "1", url]
+    return subprocess.run(words, capture_output=True).returncode == 0
+
+
+def quoted(text):
+    return urllib.parse.quote(text)
