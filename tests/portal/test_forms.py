@@ -297,12 +297,11 @@ def test_the_curl_line_is_signed_as_the_api_takes_it(tmp_path, client, make, db)
 
 
 def test_a_form_without_a_class_asks_for_all_that_the_command_takes(browser, make):
-    assert "createServiceOffering" not in FORMS
+    assert "addRegion" not in FORMS
 
-    page = browser(make.root()).page("/do/createServiceOffering")
+    page = browser(make.root()).page("/do/addRegion")
 
-    assert 'name="cpunumber"' in page
-    assert "<summary>More</summary>" in page
+    assert 'name="endpoint"' in page
 
 
 def test_the_dialog_is_the_same_form(browser, alice, make):
