@@ -125,8 +125,6 @@ class Register(Form):
         "ispublic": "",
         "passwordenabled": gettext_lazy("A script in it fetches the password"),
         "zoneid": "",
-        "format": "",
-        "hypervisor": "",
     }
     labels = {"url": gettext_lazy("Address of the file"), "zoneid": gettext_lazy("Zone")}
 
