@@ -20,7 +20,7 @@ LOGS = HERE / "build" / "test"
 SHORT = 60  # lines of the log of a suite that failed
 TYPED = ("agent", "apps/core", "apps/jobs", "apps/hypervisors", "cloudportal", *sorted(HERE.glob("apps/*/services*")))
 # They start processes of their own, or are for the servers of their own suite.
-APART = ("tests/shell", "tests/wire", "tests/fuzz", "tests/chaos", "tests/lab")
+APART = ("tests/shell", "tests/wire", "tests/fuzz", "tests/chaos", "tests/lab", "tests/browser")
 # What stands or falls with the database: the kernel, jobs, locks, crashes, races and the rules for every command.
 ON_MARIADB = ("tests",)
 
@@ -156,6 +156,7 @@ SUITES: dict[str, Callable[[Run], Result]] = {
     "shell": folder_suite("shell"),
     "wire": folder_suite("wire"),
     "fuzz": folder_suite("fuzz"),
+    "browser": folder_suite("browser"),
     "lab": folder_suite("lab"),
     "conformance": conformance,
     "chaos": chaos,

@@ -62,6 +62,14 @@ class Watch(Protocol):
         """``name``, ``status`` (done, now, failed, undone, todo), ``seconds`` and ``text`` of each step of its flow."""
         ...
 
+    def explanation(self, caller: Any, job: str) -> Mapping[str, Any] | None:
+        """Why a job put something where it is, or nowhere. For root administrators only: it names hosts."""
+        ...
+
+    def placement(self, caller: Any, model: str, key: str) -> Mapping[str, Any] | None:
+        """The latest of these about one row, by its uuid."""
+        ...
+
     def lately(self, accounts: Collection[int], since: datetime) -> Sequence[Mapping[str, Any]]:
         """``account``, ``job``, ``status`` and ``progress`` of their jobs that are under way or ended since then."""
         ...

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.apps import apps
 from django.db.models import Q
 from django.utils import timezone
 
@@ -25,6 +26,23 @@ class Watcher:
             return []
         run = FlowRun.objects.filter(job=row).order_by("pk").first()
         return list(_steps(row, run, caller.is_root)) if run else list(_whole(row))
+
+    def explanation(self, caller: Caller, job: str) -> Mapping[str, Any] | None:
+        if not caller.is_root:
+            return None
+        return Job.objects.filter(uuid=job).values_list("explanation", flat=True).first()
+
+    def placement(self, caller: Caller, model: str, key: str) -> Mapping[str, Any] | None:
+        """Of machines, those that look for a place are few among the jobs about one row."""
+        if not caller.is_root:
+            return None
+        row = apps.get_model(model).all_tenants.filter(uuid=key).values_list("pk", flat=True).first()
+        told = (
+            Job.objects.filter(row_kind=model.lower(), row_id=row, explanation__isnull=False)
+            if row
+            else Job.objects.none()
+        )
+        return told.order_by("-pk").values_list("explanation", flat=True).first()
 
     def lately(self, accounts: Collection[int], since: datetime) -> Sequence[Mapping[str, Any]]:
         rows = Job.objects.filter(Q(status__in=Job.LIVE) | Q(completed__gte=since), account__in=accounts)

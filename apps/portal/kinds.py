@@ -89,6 +89,7 @@ class Kind:
     titles: tuple[str, ...] = ("name",)  # fields that call a row by name, the best first
     key: str = "id"
     asking: Mapping[str, str] = field(default_factory=dict)  # parameters that the list always gets
+    choosing: Mapping[str, str] = field(default_factory=dict)  # those of a choice among its rows
     actions: Sequence[Action] = ()
     creating: str = ""  # the command that makes one
     has_page: bool = True
@@ -120,12 +121,16 @@ class Kind:
         return next((action for action in self.actions if action.command == command), None)
 
     def rows(self, visit: Visit, **params: Any) -> Any:
-        return visit.list(self.listing, **self.scope(visit), **self.asking, **params)
+        return visit.list(self.listing, **(self.scope(visit) | self.asked(visit) | params))
+
+    def asked(self, visit: Visit) -> dict[str, str]:
+        """What a list is always told, whoever asks."""
+        return dict(self.asking)
 
     def can_list(self, given: Mapping[str, Any]) -> bool:
         """All that the list command requires is given."""
         needed = {name for name, declared in REGISTRY[self.listing].fields.items() if declared.required}
-        return needed <= {*given, *self.asking}
+        return needed <= {*given, *self.asking, *self.choosing}
 
     def one_of(self, visit: Visit, key: str) -> Row:
         from apps.core.wire import Bad, canonical_uuid
@@ -136,7 +141,7 @@ class Kind:
                 canonical_uuid(key)
             except Bad:
                 raise NotFound from None
-        return visit.one(self.listing, **self.asking, **{self.key: key})
+        return visit.one(self.listing, **self.asked(visit), **{self.key: key})
 
     def scope(self, visit: Visit) -> dict[str, str]:
         """All that the caller may see; for a tenant that is its own."""

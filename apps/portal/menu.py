@@ -35,6 +35,8 @@ PLACES: list[tuple[Text, list[Place]]] = [
         [
             Place(_("Machines"), "server-2", "/machines", "listVirtualMachines", "vmtotal", "m"),
             Place(_("Volumes"), "database", "/volumes", "listVolumes", "volumetotal", "v"),
+            Place(_("Templates"), "template", "/templates", "listTemplates"),
+            Place(_("ISOs"), "disc", "/isos", "listIsos"),
             Place(_("Key pairs"), "key", "/key-pairs", "listSSHKeyPairs"),
         ],
     ),
@@ -43,6 +45,42 @@ PLACES: list[tuple[Text, list[Place]]] = [
         [
             Place(_("Networks"), "topology-star-3", "/networks", "listNetworks", "networktotal", "n"),
             Place(_("Public addresses"), "map-pin", "/addresses", "listPublicIpAddresses", "iptotal"),
+            Place(_("Security groups"), "shield", "/security-groups", "listSecurityGroups"),
+        ],
+    ),
+    (
+        _("Infrastructure"),
+        [
+            Place(_("Zones"), "building", "/zones", "listPods"),
+            Place(_("Hosts"), "server", "/hosts", "listHosts"),
+            Place(_("Primary storage"), "database", "/primary-storage", "listStoragePools"),
+            Place(_("Secondary storage"), "box", "/secondary-storage", "listImageStores"),
+            Place(_("System machines"), "cpu", "/system-machines", "listSystemVms"),
+            Place(_("Virtual routers"), "router", "/routers", "listRouters"),
+        ],
+    ),
+    (
+        _("Offerings"),
+        [
+            Place(_("Compute"), "adjustments-horizontal", "/compute-offerings", "updateServiceOffering"),
+            Place(_("Disk"), "disc", "/disk-offerings", "updateDiskOffering"),
+            Place(_("Network"), "topology-star-3", "/network-offerings", "updateNetworkOffering"),
+        ],
+    ),
+    (
+        _("Tenants"),
+        [
+            Place(_("Domains"), "sitemap", "/domains", "listDomainChildren"),
+            Place(_("Accounts"), "users", "/accounts", "createUser"),
+            Place(_("Users"), "user", "/users", "createUser"),
+            Place(_("Roles"), "user-shield", "/roles", "listRoles"),
+        ],
+    ),
+    (
+        _("Operation"),
+        [
+            Place(_("Alerts"), "alert-triangle", "/alerts", "listAlerts"),
+            Place(_("Global settings"), "settings", "/settings", "resetConfiguration"),
         ],
     ),
     (

@@ -11,7 +11,24 @@ from apps.portal import gate, statics
 from apps.portal.frame.pages import urlpatterns as pages
 from apps.portal.visits import NotFound, Visit
 
-ROOMS = ("home", "accounts", "compute", "storage", "network", "jobs", "events", "limits")
+ROOMS = (
+    "home",
+    "accounts",
+    "compute",
+    "storage",
+    "network",
+    "firewall",
+    "images",
+    "jobs",
+    "events",
+    "limits",
+    "infrastructure",
+    "appliances",
+    "offerings",
+    "tenants",
+    "rbac",
+    "configuration",
+)
 
 for _room in ROOMS:
     for _module in pkgutil.iter_modules([f"{apps.portal.__path__[0]}/{_room}"]):

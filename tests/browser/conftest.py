@@ -165,4 +165,4 @@ def api(cloud):
 
     told = cloud.told()
     user = next(user for user in told["users"] if user["username"] == "lab")
-    return CloudStack(endpoint=told["api"], key=user["apikey"], secret=user["secretkey"], timeout=30)
+    return CloudStack(endpoint=told["api"], key=user["apikey"], secret=user["secretkey"], timeout=30, poll_interval=0.2)

@@ -110,29 +110,6 @@ KEY_PAIR = Kind(
     searched=True,
     actions=(Action("deleteSSHKeyPair", "trash", given={"name": "name"}, asks=True, danger=True),),
 )
-ZONE = Kind("infrastructure.Zone", _("zone"), _("zones"), _("Zones"), "building", "listZones", "zones", has_page=False)
-TEMPLATE = Kind(
-    "images.Template",
-    _("template"),
-    _("templates"),
-    _("Templates and ISOs"),
-    "disc",
-    "listTemplates",
-    "templates",
-    has_page=False,
-    titles=("displaytext", "name"),
-    asking={"templatefilter": "executable"},
-)
-OFFERING = Kind(
-    "offerings.ServiceOffering",
-    _("compute offering"),
-    _("compute offerings"),
-    _("Compute offerings"),
-    "adjustments-horizontal",
-    "listServiceOfferings",
-    "compute-offerings",
-    has_page=False,
-)
 OS_TYPE = Kind(
     "images.OsType", _("system"), _("systems"), _("Systems"), "cpu", "listOsTypes", "systems", has_page=False
 )

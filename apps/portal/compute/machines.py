@@ -9,14 +9,15 @@ from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.core import ports
 from apps.portal import looks
 from apps.portal.components import Copy, Link
 from apps.portal.compute.kinds import MACHINE, NIC
 from apps.portal.compute.reach import Way, ways
-from apps.portal.events.events import EXACT
+from apps.portal.compute.why import Reasons, reasons_of
 from apps.portal.events.kinds import EVENT
-from apps.portal.events.words import WHAT, phrase
-from apps.portal.frame.columns import MONO
+from apps.portal.events.tabs import events_of
+from apps.portal.events.words import phrase
 from apps.portal.frame.detail import Card, DetailPage, FactsCard, RowsCard, Tab
 from apps.portal.frame.listing import ListPage
 from apps.portal.network.looks import CARD, TYPE
@@ -122,6 +123,22 @@ class Protection(FactsCard):
     )
 
 
+class WhyHere(Card):
+    """Written by hand: no command tells how a place was chosen; for administrators only."""
+
+    template = "portal/compute/why.html"
+    title = gettext_lazy("Why is it here?")
+
+    @cached_property
+    def reasons(self) -> Reasons | None:
+        told = ports.watch.one().placement(self.visit.who, self.page.kind.label, self.row["id"])
+        return reasons_of(told) if told else None
+
+    @property
+    def is_shown(self) -> bool:
+        return self.reasons is not None
+
+
 class LastEvents(Card):
     template = "portal/parts/events_card.html"
     title = gettext_lazy("Last events")
@@ -141,16 +158,7 @@ class LastEvents(Card):
         return f"{self.page.kind.url(self.page.key)}/events"
 
 
-EVENTS = Tab(
-    EVENT,
-    "resourceid",
-    ("description", "state", "type", "username", "created"),
-    slug="events",
-    labels={"created": gettext_lazy("Time"), "username": gettext_lazy("Who"), "type": gettext_lazy("Event")},
-    looks={"type": MONO, "created": EXACT},
-    own={"description": WHAT},
-    fixed={"resourcetype": "VirtualMachine"},
-)
+EVENTS = events_of("VirtualMachine")
 
 
 class MachinePage(DetailPage):
@@ -165,7 +173,7 @@ class MachinePage(DetailPage):
     }
     buttons = ("startVirtualMachine", "stopVirtualMachine", "rebootVirtualMachine")
     main = (ReachCard, VolumesCard)
-    side = (MachineFacts, Protection, LastEvents)
+    side = (MachineFacts, WhyHere, Protection, LastEvents)
     with_tags = True
     labels = {"ipaddress": gettext_lazy("Internal"), "publicip": gettext_lazy("Public")}
     tabs = (

@@ -11,12 +11,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.portal import looks
-from apps.portal.compute.kinds import AFFINITY, GROUP, KEY_PAIR, OFFERING, ZONE
+from apps.portal.compute.kinds import AFFINITY, GROUP, KEY_PAIR
 from apps.portal.compute.order import GIB, Network, Order
 from apps.portal.frame.fields import FormField, Option
+from apps.portal.infrastructure.kinds import ZONE
 from apps.portal.limits.limits import uses
-from apps.portal.network.kinds import NETWORK, NETWORK_OFFERING
-from apps.portal.storage.kinds import DISK_OFFERING
+from apps.portal.network.kinds import NETWORK
+from apps.portal.offerings.kinds import DISK_OFFERING, NETWORK_OFFERING, OFFERING
 from apps.portal.visits import Row, Visit
 
 Text = str | Promise
@@ -396,7 +397,14 @@ class NetworkStep(Step):
         """For a network that is made here."""
         if not self.visit.may("createNetwork", NETWORK_OFFERING.listing):
             return []
-        given = {"guestiptype": "Isolated", "forvpc": "false", "zoneid": self.order.zoneid, "page": 1, "pagesize": 50}
+        given = {
+            **NETWORK_OFFERING.choosing,
+            "guestiptype": "Isolated",
+            "forvpc": "false",
+            "zoneid": self.order.zoneid,
+            "page": 1,
+            "pagesize": 50,
+        }
         rows = NETWORK_OFFERING.rows(self.visit, **given).rows
         usual = "SourceNat"
         rows = sorted(rows, key=lambda row: (not (usual in row["name"] and row.get("isdefault")), row["name"]))

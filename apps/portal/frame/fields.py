@@ -72,7 +72,7 @@ def field_of(
     visit: Visit, name: str, declared: wire.Field, value: Any, options: Sequence[Option] | None = None
 ) -> FormField:
     """The field for one parameter; ``value`` is what was typed, or what is so."""
-    text = "" if value is None or isinstance(value, list) else str(value)
+    text = ",".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
     made = FormField(name, words.label(name), value=text, required=declared.required, hint=hint_of(declared))
     if isinstance(value, list):
         made.values = [str(each) for each in value]
@@ -118,7 +118,7 @@ def rows_of(visit: Visit, label: str, chosen: Sequence[str], **narrow: Any) -> l
     kind = kind_of(label)
     if kind is None or not visit.may(kind.listing) or not kind.can_list(narrow):
         return None
-    rows = kind.rows(visit, page=1, pagesize=MOST, **narrow).rows
+    rows = kind.rows(visit, page=1, pagesize=MOST, **{**kind.choosing, **narrow}).rows
     return [Option(str(row[kind.key]), kind.title(row), str(row[kind.key]) in chosen) for row in rows]
 
 

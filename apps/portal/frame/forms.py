@@ -100,6 +100,8 @@ class Form:
         """The rows that it could be about."""
         assert self.place is not None  # noqa: S101 - asks_which
         kind = self.place[0]
+        if not kind.can_list({}):  # its rows are found on the page of what they belong to
+            return []
         rows = kind.rows(self.visit, page=1, pagesize=form_fields.MOST).rows
         return [Option(str(row[kind.key]), kind.title(row)) for row in rows]
 
@@ -244,13 +246,21 @@ class Form:
             if isinstance(declared, wire.Bool):
                 if name in self.given.get("_checks", ()):
                     self._check(found, name, declared, value == "true")
-            elif value not in ("", [], None) and str(value) != str(self.initial().get(name, "")):
+            elif isinstance(declared, wire.List):
+                self._several(found, name, value)
+            elif value not in ("", None) and str(value) != str(self.initial().get(name, "")):
                 found[name] = value
         return found
 
     def _check(self, found: dict[str, Any], name: str, declared: wire.Bool, on: bool) -> None:
         if on != (str(self.initial().get(name, declared.default)).lower() == "true"):
             found[name] = "true" if on else "false"
+
+    def _several(self, found: dict[str, Any], name: str, value: Any) -> None:
+        """Ticked, or typed with commas; a row that has some can be left with none."""
+        given = ",".join(each for each in value if each) if isinstance(value, list) else str(value or "")
+        if name in self.given and given != str(self.initial().get(name) or ""):
+            found[name] = given
 
     def preview(self) -> dict[str, Any]:
         return self.params()

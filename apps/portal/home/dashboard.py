@@ -6,6 +6,7 @@ Written by hand: it answers what one wants to know first, out of many lists.
 from functools import cached_property
 from typing import Any
 
+from django.http import HttpResponse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -16,6 +17,7 @@ from apps.portal.compute.kinds import MACHINE
 from apps.portal.events.kinds import EVENT
 from apps.portal.events.words import phrase
 from apps.portal.frame.pages import Page
+from apps.portal.home.operations import Operations
 from apps.portal.jobs.panel import Group, groups
 from apps.portal.limits.limits import uses
 from apps.portal.models import Begun
@@ -32,6 +34,12 @@ class Dashboard(Page):
     at = ""
     nav = "/"
     template = "portal/home/dashboard.html"
+
+    def get(self) -> HttpResponse:
+        """Operators begin with what they operate."""
+        if self.visit.who.is_root and self.visit.may("listCapacity", "listZones", "listHosts"):
+            return Operations(self.visit).get()
+        return super().get()
 
     @property
     def title(self) -> str:

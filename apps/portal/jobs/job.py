@@ -2,16 +2,20 @@
 
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 
+from apps.core import ports
 from apps.core.errors import CloudError
 from apps.portal import gate, looks, services, words
 from apps.portal.components import Copy, Link, Step
+from apps.portal.compute.why import Reasons, reasons_of
 from apps.portal.frame.pages import Page
 from apps.portal.jobs.panel import Group, groups, url_of
 from apps.portal.jobs.steps import steps_of
+from apps.portal.kinds import kind_of
 from apps.portal.models import Begun
 from apps.portal.visits import NotFound, Row
 
@@ -70,6 +74,33 @@ class JobPage(Page):
     @cached_property
     def steps(self) -> list[Step]:
         return steps_of(self.visit, str(self.where["key"]), self.command)
+
+    @cached_property
+    def reasons(self) -> Reasons | None:
+        """Of a placement: administrators are told every figure."""
+        told = ports.watch.one().explanation(self.visit.who, str(self.where["key"]))
+        return reasons_of(told) if told else None
+
+    @property
+    def reasons_title(self) -> str:
+        return _("Why was this refused?") if self.error else _("Why is it there?")
+
+    @property
+    def again(self) -> str:
+        """Address of a form that tries it once more; "" where its row does not allow it now."""
+        kind = kind_of(self.begun.kind) if self.begun and self.error else None
+        if kind is None or self.begun is None:
+            return ""
+        if self.command == kind.creating:
+            return "/machines/new?like=last" if self.command == "deployVirtualMachine" else f"/do/{self.command}"
+        action = kind.action(self.command)
+        if action is None or not self.begun.row or not kind.has_page:
+            return ""
+        try:
+            row = kind.one_of(self.visit, self.begun.row)
+        except NotFound:
+            return ""
+        return "" if action.why_not(row) else f"/do/{self.command}?{urlencode(action.params(kind, row))}"
 
     @property
     def facts(self) -> list[tuple[str, Any]]:
@@ -139,8 +170,6 @@ class Together(Page):
 
     @property
     def back(self) -> str:
-        from apps.portal.kinds import kind_of
-
         kind = kind_of(self.group.first.kind)
         return kind.url() if kind else "/jobs"
 

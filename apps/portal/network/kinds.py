@@ -68,18 +68,6 @@ ADDRESS = Kind(
         Action("disassociateIpAddress", "trash", states=("Allocated",), asks=True, danger=True, unless=_source_nat),
     ),
 )
-NETWORK_OFFERING = Kind(
-    "offerings.NetworkOffering",
-    _("network offering"),
-    _("network offerings"),
-    _("Network offerings"),
-    "topology-star-3",
-    "listNetworkOfferings",
-    "network-offerings",
-    has_page=False,
-    titles=("displaytext", "name"),
-    asking={"state": "Enabled"},
-)
 FORWARDING = Kind(
     "firewall.Rule/forwarding",
     _("port forward"),

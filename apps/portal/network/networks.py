@@ -11,10 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.portal.components import Copy
 from apps.portal.compute.kinds import MACHINE
-from apps.portal.events.events import EXACT
-from apps.portal.events.kinds import EVENT
-from apps.portal.events.words import WHAT
-from apps.portal.frame.columns import MONO
+from apps.portal.events.tabs import events_of
 from apps.portal.frame.detail import Card, DetailPage, FactsCard, Tab
 from apps.portal.frame.fields import Option
 from apps.portal.frame.forms import Form
@@ -126,16 +123,7 @@ class NetworkPage(DetailPage):
             labels={"ipaddress": gettext_lazy("Internal")},
             counted=True,
         ),
-        Tab(
-            EVENT,
-            "resourceid",
-            ("description", "state", "type", "username", "created"),
-            slug="events",
-            labels={"created": gettext_lazy("Time"), "username": gettext_lazy("Who"), "type": gettext_lazy("Event")},
-            looks={"type": MONO, "created": EXACT},
-            own={"description": WHAT},
-            fixed={"resourcetype": "Network"},
-        ),
+        events_of("Network"),
     )
 
     @property

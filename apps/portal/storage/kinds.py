@@ -47,13 +47,3 @@ VOLUME = Kind(
         Action("destroyVolume", "trash", states=("Allocated", "Ready"), asks=True, danger=True, unless=_in_use),
     ),
 )
-DISK_OFFERING = Kind(
-    "offerings.DiskOffering",
-    _("disk offering"),
-    _("disk offerings"),
-    _("Disk offerings"),
-    "disc",
-    "listDiskOfferings",
-    "disk-offerings",
-    has_page=False,
-)

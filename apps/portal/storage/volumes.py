@@ -11,11 +11,8 @@ from django.utils.translation import gettext_lazy
 from apps.portal import looks
 from apps.portal.components import Copy
 from apps.portal.compute.kinds import MACHINE
-from apps.portal.events.events import EXACT
-from apps.portal.events.kinds import EVENT
-from apps.portal.events.words import WHAT
-from apps.portal.frame.columns import MONO
-from apps.portal.frame.detail import Card, DetailPage, FactsCard, Tab
+from apps.portal.events.tabs import events_of
+from apps.portal.frame.detail import Card, DetailPage, FactsCard
 from apps.portal.frame.fields import FormField
 from apps.portal.frame.forms import Form
 from apps.portal.frame.listing import ListPage
@@ -91,18 +88,7 @@ class VolumePage(DetailPage):
     main = (AttachedCard,)
     side = (VolumeFacts,)
     with_tags = True
-    tabs = (
-        Tab(
-            EVENT,
-            "resourceid",
-            ("description", "state", "type", "username", "created"),
-            slug="events",
-            labels={"created": gettext_lazy("Time"), "username": gettext_lazy("Who"), "type": gettext_lazy("Event")},
-            looks={"type": MONO, "created": EXACT},
-            own={"description": WHAT},
-            fixed={"resourcetype": "Volume"},
-        ),
-    )
+    tabs = (events_of("Volume"),)
 
     @property
     def sub(self) -> Text:

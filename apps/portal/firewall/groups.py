@@ -1,0 +1,188 @@
+"""Security groups: list, and a page that edits the rules of one.
+
+The editor is written by hand: rules are rows of the group's own answer, and no list command tells of them.
+"""
+
+import ipaddress
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+from django.core.signing import BadSignature
+from django.http import HttpResponse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.portal import services
+from apps.portal.compute.kinds import MACHINE
+from apps.portal.events.tabs import events_of
+from apps.portal.firewall.kinds import SECURITY_GROUP
+from apps.portal.frame.detail import Card, DetailPage, FactsCard, Tab
+from apps.portal.frame.forms import Form
+from apps.portal.frame.listing import ListPage
+from apps.portal.infrastructure.zones import ID, Changes
+from apps.portal.models import Begun
+from apps.portal.visits import Row
+
+Text = str | Promise
+PROTOCOLS = ("tcp", "udp", "icmp")
+
+
+class SecurityGroupList(ListPage):
+    at = "security-groups"
+    nav = "/security-groups"
+    kind = SECURITY_GROUP
+    columns = ("name", "description", "virtualmachinecount", "account")
+    labels = {"virtualmachinecount": gettext_lazy("Machines"), "description": gettext_lazy("What it is for")}
+    searching = gettext_lazy("Name")
+    hint = gettext_lazy("A security group says what may reach its machines, in zones whose networks are shared.")
+
+
+class Rules(Card):
+    template = "portal/firewall/group_rules.html"
+    title: Text = gettext_lazy("May come in")
+    way = "ingress"
+    adding, removing = "authorizeSecurityGroupIngress", "revokeSecurityGroupIngress"
+    nothing: Text = gettext_lazy("Nothing may come in.")
+
+    @property
+    def rules(self) -> list[dict[str, Any]]:
+        return [self._said(rule) for rule in self.row.get(f"{self.way}rule", [])]
+
+    def _said(self, rule: Row) -> dict[str, Any]:
+        if rule.get("protocol") == "icmp":
+            ports = _("type %(type)s, code %(code)s") % {"type": rule.get("icmptype"), "code": rule.get("icmpcode")}
+        elif rule.get("startport") == rule.get("endport"):
+            ports = str(rule.get("startport", _("all")))
+        else:
+            ports = f"{rule.get('startport')}–{rule.get('endport')}"
+        who = rule.get("cidr") or f"{rule.get('account', '')}: {rule.get('securitygroupname', '')}"
+        return {"id": rule["ruleid"], "protocol": rule.get("protocol", _("all")), "ports": ports, "who": who}
+
+    @property
+    def can_edit(self) -> bool:
+        return self.visit.may(self.adding)
+
+    @property
+    def typed(self) -> dict[str, str]:
+        given = self.visit.request.POST
+        return given.dict() if given.get("way") == self.way else {}
+
+    @property
+    def problems(self) -> list[Text]:
+        return list(getattr(self.page, "problems", [])) if self.typed else []
+
+
+class Out(Rules):
+    title = gettext_lazy("May go out")
+    way = "egress"
+    adding, removing = "authorizeSecurityGroupEgress", "revokeSecurityGroupEgress"
+    nothing = gettext_lazy("All may go out, until a rule says what may.")
+
+
+class GroupFacts(FactsCard):
+    title = gettext_lazy("Facts")
+    facts = ("description", "account", "virtualmachinecount", ID)
+
+
+class SecurityGroupPage(DetailPage):
+    at = "security-groups/<uuid:key>"
+    also_at = ("security-groups/<uuid:key>/<slug:tab>",)
+    nav = "/security-groups"
+    kind = SECURITY_GROUP
+    main = (Rules, Out)
+    side = (GroupFacts,)
+    with_tags = True
+    labels = {"virtualmachinecount": gettext_lazy("Machines"), "description": gettext_lazy("What it is for")}
+    tabs = (
+        Tab(MACHINE, "securitygroupid", ("name", "state", "ipaddress", "zonename")),
+        events_of("SecurityGroup"),
+    )
+
+    def post(self) -> HttpResponse:
+        given = self.visit.request.POST
+        card = Out(self) if given.get("way") == "egress" else Rules(self)
+        key = given.get("remove", "")
+        self.problems = [] if key else list(check(given))
+        if self.problems:
+            return self.render(status=422, body="portal/parts/overview.html")
+        try:
+            sending = services.claim(self.visit.user, given.get("_token", ""))
+        except (services.SentBefore, BadSignature):
+            self.visit.say("warn", _("This was sent before"), _("It was carried out once."))
+            return self.go(self.address)
+        command = card.removing if key else card.adding
+        params = {"id": key} if key else {"securitygroupid": self.row["id"], **asked(given)}
+        about = (self.kind.label, self.row["id"], self.title)
+        begun = services.carry_out(self.visit, command, params, about=about)
+        if begun.state == Begun.State.REFUSED:
+            services.take_back(sending)
+            self.problems = [begun.text]
+            return self.render(status=422, body="portal/parts/overview.html")
+        if begun.job:
+            return self.go(f"/jobs/{begun.job}?next={self.address}")
+        return self.go(self.address)
+
+    @cached_property
+    def protocols(self) -> tuple[str, ...]:
+        return PROTOCOLS
+
+
+def asked(given: Any) -> dict[str, str]:
+    names = ("icmptype", "icmpcode") if given.get("protocol") == "icmp" else ("startport", "endport")
+    found = {name: given.get(name, "").strip() for name in ("protocol", *names)}
+    if names[0] == "startport" and not found["endport"]:
+        found["endport"] = found["startport"]
+    if names[0] == "icmptype":
+        found = {name: value or "-1" for name, value in found.items()}
+    return found | {"cidrlist": given.get("cidrlist", "").replace(" ", "") or "0.0.0.0/0"}
+
+
+def check(given: Any) -> Iterator[Text]:
+    """What can be seen before anything is sent."""
+    if given.get("protocol") not in PROTOCOLS:
+        yield _("Choose a protocol")
+    if given.get("protocol") in ("tcp", "udp"):
+        ports = [given.get(name, "").strip() for name in ("startport", "endport")]
+        if not ports[0]:
+            yield _("A port is needed, from 1 to 65535")
+        for text in filter(None, ports):
+            if not text.isdecimal() or not 1 <= int(text) <= 65535:
+                yield _("%(port)s is no port: 1 to 65535") % {"port": text}
+        if all(text.isdecimal() for text in ports) and int(ports[0]) > int(ports[1]):
+            yield _("The last port is before the first")
+    for text in filter(None, given.get("cidrlist", "").replace(" ", "").split(",")):
+        try:
+            ipaddress.ip_network(text)
+        except ValueError:
+            yield _("%(range)s is no range of addresses, like 192.0.2.0/24") % {"range": text}
+
+
+class NewGroup(Form):
+    command = "createSecurityGroup"
+    first = ("name", "description")
+    folded = ()
+    labels = {"description": gettext_lazy("What it is for")}
+    hints = {"description": ""}
+
+
+class ChangeGroup(Changes):
+    command = "updateSecurityGroup"
+    first = ("name",)
+    folded = ()
+
+
+class RemoveGroup(Form):
+    command = "deleteSecurityGroup"
+    about = (SECURITY_GROUP.label, "id")
+    danger = True
+    folded = ()
+    lost = (gettext_lazy("The group with its rules"),)
+
+    @property
+    def shown_first(self) -> list[str]:  # type: ignore[override]
+        return []
+
+    def went_to(self, begun: Any, answer: Any, back: str) -> str:
+        return super().went_to(begun, answer, SECURITY_GROUP.url())

@@ -1,0 +1,173 @@
+"""The dashboard of an operator: capacity of each zone, alerts, jobs, hosts.
+
+Written by hand: it answers what has to be looked at now, out of many lists. Figures come from counts that the commands
+keep; no list is read as a whole.
+"""
+
+from functools import cached_property
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from apps.portal import looks
+from apps.portal.appliances.kinds import ROUTER, SYSTEM_MACHINE
+from apps.portal.compute.kinds import MACHINE
+from apps.portal.events.alerts import ALERT
+from apps.portal.frame.pages import Page
+from apps.portal.infrastructure import capacity
+from apps.portal.infrastructure.kinds import HOST, ZONE
+from apps.portal.infrastructure.looks import NETWORK_TYPE
+from apps.portal.kinds import Kind
+from apps.portal.visits import Row
+
+Text = str | Promise
+ZONES, HOSTS, ALERTS, JOBS = 12, 48, 6, 8
+HOST_STATES = ("Up", "Connecting", "Disconnected", "Alert", "Down")
+CAUSES_A_LOOK = ("Alert", "Down", "Error", "Disconnected")
+
+
+class Operations(Page):
+    at = "operations"
+    nav = "/"
+    template = "portal/home/operations.html"
+
+    @property
+    def title(self) -> str:
+        return _("Operations")
+
+    def count(self, kind: Kind, **given: Any) -> int:
+        return int(kind.rows(self.visit, page=1, pagesize=1, **given).count) if self.visit.may(kind.listing) else 0
+
+    @property
+    def sum_said(self) -> str:
+        machines = self.count(MACHINE, details="min")
+        return ", ".join(
+            (ZONE.counted(self.zones_found.count), HOST.counted(self.hosts_count), MACHINE.counted(machines))
+        )
+
+    @cached_property
+    def zones_found(self) -> Any:
+        return ZONE.rows(self.visit, showcapacities="true", page=1, pagesize=ZONES)
+
+    @property
+    def zones(self) -> list[dict[str, Any]]:
+        marks = capacity.thresholds(self.visit)
+        return [self._zone(row, marks) for row in self.zones_found.rows]
+
+    def _zone(self, row: Row, marks: dict[int, float]) -> dict[str, Any]:
+        hosts = HOST.counted(self.count(HOST, zoneid=row["id"]))
+        return {
+            "row": row,
+            "url": ZONE.url(row["id"]),
+            "sub": f"{NETWORK_TYPE.cell(row.get('networktype'))} · {hosts}",
+            "uses": capacity.uses(row.get("capacity", []), marks),
+        }
+
+    @property
+    def can_make_zone(self) -> bool:
+        return self.visit.may("createZone")
+
+    # alerts
+
+    @cached_property
+    def alerts_found(self) -> Any:
+        return ALERT.rows(self.visit, page=1, pagesize=ALERTS) if self.visit.may(ALERT.listing) else None
+
+    @property
+    def alerts(self) -> list[Row]:
+        return list(self.alerts_found.rows) if self.alerts_found else []
+
+    @property
+    def alerts_count(self) -> int:
+        return int(self.alerts_found.count) if self.alerts_found else 0
+
+    # jobs
+
+    @cached_property
+    def jobs_found(self) -> Any:
+        if not self.visit.may("listAsyncJobs"):
+            return None
+        return self.visit.list("listAsyncJobs", listall="true", page=1, pagesize=JOBS)
+
+    @property
+    def jobs(self) -> list[dict[str, Any]]:
+        return [job_line(row) for row in self.jobs_found.rows] if self.jobs_found else []
+
+    @property
+    def jobs_said(self) -> str:
+        count = self.jobs_found.count if self.jobs_found else 0
+        return _("%(count)s running or waiting") % {"count": looks.number(count)}
+
+    # hosts
+
+    @cached_property
+    def hosts_count(self) -> int:
+        return self.count(HOST)
+
+    @cached_property
+    def host_states(self) -> list[tuple[str, int]]:
+        found = [(state, self.count(HOST, state=state)) for state in HOST_STATES]
+        inside = self.count(HOST, resourcestate="Maintenance")
+        return [(state, number) for state, number in [*found, ("Maintenance", inside)] if number]
+
+    @cached_property
+    def hosts(self) -> list[dict[str, Any]]:
+        """Those that need a look come first; where there are many, the rest stays in the list."""
+        rows: dict[str, Row] = {}
+        for state, number in self.host_states:
+            if state in CAUSES_A_LOOK and number:
+                rows |= {row["id"]: row for row in HOST.rows(self.visit, state=state, page=1, pagesize=HOSTS).rows}
+        if len(rows) < HOSTS:
+            rows |= {row["id"]: row for row in HOST.rows(self.visit, page=1, pagesize=HOSTS).rows}
+        return [self._host(row) for row in list(rows.values())[:HOSTS]]
+
+    def _host(self, row: Row) -> dict[str, Any]:
+        inside = row.get("resourcestate") not in ("Enabled", "Disabled", None)
+        state = str(row["resourcestate"] if inside and row.get("state") == "Up" else row.get("state", "Unknown"))
+        look = looks.of_state(state)
+        tint = look.colour if look.colour in ("warn", "bad", "busy") else ""
+        return {"row": row, "url": HOST.url(row["id"]), "state": state, "tint": tint, "short": short(row["name"])}
+
+    @property
+    def hosts_said(self) -> str:
+        up = dict(self.host_states).get("Up", 0)
+        return _("%(up)s Up of %(all)s") % {"up": looks.number(up), "all": looks.number(self.hosts_count)}
+
+    @property
+    def more_hosts(self) -> int:
+        return self.hosts_count - len(self.hosts)
+
+    # the manager itself
+
+    @property
+    def itself(self) -> list[tuple[Text, str, str, Text]]:
+        """What, where it is listed, a state, and how many."""
+        found: list[tuple[Text, str, str, Text]] = []
+        for kind in (SYSTEM_MACHINE, ROUTER):
+            if not self.visit.may(kind.listing):
+                continue
+            every, running = self.count(kind), self.count(kind, state="Running")
+            state = "Running" if running == every else "Alert"
+            said = _("%(running)s of %(all)s Running") % {"running": looks.number(running), "all": looks.number(every)}
+            found.append((kind.many, kind.url(), state if every else "Allocated", said))
+        return found
+
+
+def short(name: str) -> str:
+    """What tells hosts apart stands at the end of their names."""
+    return name if len(name) <= 11 else f"…{name[-9:]}"
+
+
+def job_line(row: Row) -> dict[str, Any]:
+    begun = looks.when(row["created"])
+    from django.utils import timezone
+
+    return {
+        "url": f"/jobs/{row['jobid']}",
+        "command": str(row.get("cmd", "")).rpartition(".")[2].removesuffix("Cmd"),
+        "account": row.get("account", ""),
+        "percent": int(row.get("jobprocstatus") or 0),
+        "text": row.get("jobprogresstext", ""),
+        "since": looks.duration((timezone.now() - begun).total_seconds()) if begun else "",
+    }
