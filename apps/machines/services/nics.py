@@ -95,8 +95,10 @@ def unreserve_all(vm: VirtualMachine) -> None:
 
 
 def specs(vm: VirtualMachine) -> tuple[NicSpec, ...]:
-    rows: Iterable[Nic] = Nic.all_tenants.filter(vm=vm).select_related("network__physical_network")
-    return tuple(spec(nic) for nic in rows.order_by("device_id"))
+    rows: Iterable[Nic] = (
+        Nic.all_tenants.filter(vm=vm).select_related("network__physical_network").order_by("device_id")
+    )
+    return tuple(map(spec, rows))
 
 
 def spec(nic: Nic) -> NicSpec:
