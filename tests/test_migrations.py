@@ -1,11 +1,13 @@
+from pathlib import Path
+
 from django.apps import apps
-from django.db.migrations.loader import MigrationLoader
 
 
 def test_every_app_with_tables_has_migrations():
     """`makemigrations --check` says nothing of an app that has none at all."""
-    known = MigrationLoader(None, ignore_no_migrations=True)
-    ours = {config.label for config in apps.get_app_configs() if config.name.startswith("apps.")}
-    tables = {model._meta.app_label for model in apps.get_models(include_auto_created=True)} & ours
+    ours = [
+        config for config in apps.get_app_configs() if config.name.startswith("apps.") and list(config.get_models())
+    ]
 
-    assert tables - known.migrated_apps == set()
+    assert len(ours) > 15
+    assert [each.name for each in ours if not (Path(each.path) / "migrations" / "0001_initial.py").exists()] == []
