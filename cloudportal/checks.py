@@ -5,6 +5,7 @@ from typing import Any
 from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core import checks
+from django.db import OperationalError, connection
 
 from cloudportal.settings import TEST_FIELD_KEY, TEST_KEY
 
@@ -24,6 +25,23 @@ def secrets_are_our_own(app_configs: Any = None, **options: Any) -> list[checks.
     return [checks.Error(text, id="cloudportal.E001") for text in wrong]
 
 
+@checks.register(checks.Tags.database)
+def the_database_knows_every_letter(databases: Any = None, **options: Any) -> list[checks.CheckMessage]:
+    """Tables get the character set of their database: with another one, names in most scripts are errors."""
+    if connection.vendor != "mysql" or not databases:
+        return []
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("select database(), @@character_set_database")
+            name, found = cursor.fetchone()
+    except OperationalError as error:
+        return [checks.Error(f"the database does not answer: {error}", id="cloudportal.E004")]
+    if found == "utf8mb4":
+        return []
+    text = f"the database {name} has the character set {found}: alter database {name} character set utf8mb4"
+    return [checks.Error(text, id="cloudportal.E003")]
+
+
 @checks.register(deploy=True)
 def a_broker_carries(app_configs: Any = None, **options: Any) -> list[checks.CheckMessage]:
     if settings.CELERY_BROKER_URL.startswith("memory:"):
@@ -33,5 +51,5 @@ def a_broker_carries(app_configs: Any = None, **options: Any) -> list[checks.Che
 
 def problems() -> list[str]:
     """Of this environment, at the start of a server."""
-    found = secrets_are_our_own() + a_broker_carries() + checks.run_checks()
+    found = secrets_are_our_own() + a_broker_carries() + checks.run_checks(databases=["default"])
     return [f"{each.msg} ({each.id})" for each in found if each.is_serious()]

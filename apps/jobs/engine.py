@@ -7,14 +7,13 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
 from apps.core import ports
 from apps.core.commands import REGISTRY
 from apps.core.dispatch import render
-from apps.core.retry import answer_for, atomically, is_away, is_passing
+from apps.core.retry import after, atomically, is_passing
 from apps.hypervisors.errors import Busy, Refused, Unknown
 from apps.jobs import finish, lease, locks, wake
 from apps.jobs.current import advancing
@@ -103,11 +102,10 @@ class _Work:
         except Exception as error:
             # Unknown is no failure, nor is a database that was away: the step ensures, so doing it again finds out.
             again = isinstance(error, (Busy, Unknown)) or is_passing(error)
-            if is_away(error):
-                connection.close()  # the next statement makes another
+            kept = after(error)
             if again and self.run.tries + 1 < step.tries:
                 return self._sleep(2**self.run.tries, tries=self.run.tries + 1)
-            return self._turn(answer_for(error) if is_passing(error) else error, Phase.UNDOING)
+            return self._turn(kept, Phase.UNDOING)
         return self._move(self.flow.after(step.name))
 
     def _move(self, name: str, **values: Any) -> bool:

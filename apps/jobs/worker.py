@@ -11,7 +11,7 @@ from apps.core.commands import CreateCommand, Spec
 from apps.core.dispatch import authorised, render
 from apps.core.errors import ResourceInUse
 from apps.core.logs import job_id, request_id
-from apps.core.retry import answer_for, atomically, is_passing
+from apps.core.retry import after, atomically
 from apps.jobs import engine, finish, lease, locks, wake
 from apps.jobs.current import current
 from apps.jobs.models import FlowRun, Job
@@ -71,7 +71,7 @@ def _carry_out(job: Job) -> int | None:
     except Exception as error:
         if not hasattr(error, "code"):
             log.exception("job %s (%s) failed unexpectedly", job.uuid, job.command)
-        finish.fail(job, answer_for(error) if is_passing(error) else error)
+        finish.fail(job, after(error))
     else:
         finish.succeed(job, answer)
     return None
