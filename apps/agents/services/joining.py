@@ -50,7 +50,7 @@ if [ -d /run/systemd/system ]; then
     systemctl restart cloudportal-agent
 else
     again='while [ -e "$0" ]; do /usr/bin/python3 "$0" --state "$1" run --listen "$2" --port "$3"; sleep 2; done'
-    setsid sh -c "$again" "$2" "$3" "$4" "$5" </dev/null >>/var/log/cloudportal-agent.log 2>&1 &
+    setsid sh -c "$again" "$2" "$3" "$4" "$5" </dev/null >>"$3/agent.log" 2>&1 &
 fi
 """
 REMOVE = """rm -f "$2"

@@ -1,11 +1,15 @@
 """A zone of the product on hosts of the lab, made by calls of the API alone."""
 
+import base64
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
-import urllib.parse
 from types import SimpleNamespace
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
 from tests.clouds import Cloud
 from tests.lab.agents import AgentHost
@@ -129,6 +133,24 @@ class Site:
         row = self.root.list("listVirtualMachines", "virtualmachine", id=vm["id"])[0]
         return next(host for host in self.hosts.values() if host.uuid == row["hostid"])
 
+    def rows(self, query, *values):
+        """What stands in the database, where no command tells."""
+        with sqlite3.connect(f"file:{self.cloud.folder}/cloud.sqlite3?mode=ro", uri=True) as database:
+            return database.execute(query, values).fetchall()
+
+    def usage(self, uuid):
+        """Kinds of the usage events of a machine, in their order."""
+        query = (
+            "select kind from events_usageevent where row_kind = 'machines.virtualmachine' and row_id ="
+            " (select id from machines_virtualmachine where uuid = ?) order by id"
+        )
+        return [kind for (kind,) in self.rows(query, uuid.replace("-", ""))]
+
+    @staticmethod
+    def decrypted(text, private):
+        key = serialization.load_pem_private_key(private.encode(), None)
+        return key.decrypt(base64.b64decode(text), PKCS1v15()).decode()
+
     @staticmethod
     def public_of(private):
         done = subprocess.run(["ssh-keygen", "-y", "-f", "/dev/stdin"], input=private, capture_output=True, text=True)
@@ -168,7 +190,7 @@ class Tenant:
         self.api.call("createPortForwardingRule", ipaddressid=address["id"], virtualmachineid=vm["id"], **ports)
 
 
-def http(lab, url, seconds=60.0, every=0.1):
+def http(lab, url, seconds=240.0, every=0.1):
     """What a client on the internet of the lab reads, once there is somebody who answers."""
     end = time.monotonic() + seconds
     while True:
@@ -184,11 +206,26 @@ def http(lab, url, seconds=60.0, every=0.1):
         time.sleep(every)
 
 
-def reached(lab, url):
-    """Once, now: does anybody answer?"""
-    words = ["ip", "netns", "exec", lab.inet, "curl", "-s", "-m", "2", "--connect-timeout", "1", url]
+def named(lab, url, name, seconds=240.0):
+    """Wait until the machine there says that this is its name: it answers before it has heard what it is called."""
+    until(lambda: http(lab, f"{url}/cgi-bin/hostname", seconds).strip() == name, seconds, f"{url} is not {name}")
+
+
+def reached(lab, url, source="198.51.100.1"):
+    """Once, now, by a client at this address: does anybody answer?"""
+    words = [
+        "ip",
+        "netns",
+        "exec",
+        lab.inet,
+        "curl",
+        "-s",
+        "-m",
+        "2",
+        "--connect-timeout",
+        "1",
+        "--interface",
+        source,
+        url,
+    ]
     return subprocess.run(words, capture_output=True).returncode == 0
-
-
-def quoted(text):
-    return urllib.parse.quote(text)
