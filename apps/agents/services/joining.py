@@ -25,6 +25,7 @@ BY_TOKEN = "token"  # noqa: S105 - the name of the user whose password is a toke
 SSH_PORT = 22
 PROGRAM = "/usr/local/lib/cloudportal/agent.pyz"
 STATE = "/var/lib/cloudportal-agent"
+PYTHON = "/usr/bin/python3"  # the distribution's, which knows its libvirt
 UNIT = "/etc/systemd/system/cloudportal-agent.service"
 COMES_UP, ANSWERS = 60.0, 10.0  # seconds
 UNIT_TEXT = """[Unit]
@@ -147,9 +148,10 @@ def _check_fit(shell: ssh.Shell, name: str) -> None:
     there = shell.run("sh", "-c", 'test -e "$0/enrolled.json" && echo enrolled; true', STATE)
     if "enrolled" in there:
         raise InvalidParameter(f"url: host {name} is one of a cloud already: remove {STATE} there first")
-    if shell.run("sh", "-c", "command -v python3 || true").strip() == "":
-        raise InvalidParameter(f"url: host {name} lacks python3")
-    found = shell.run("sh", "-c", 'p=$(mktemp); cat >"$p"; python3 "$p" check; rm -f "$p"', data=_program())
+    python = shell.run("sh", "-c", 'test -x "$0" && echo there; true', PYTHON)
+    if not python.strip():
+        raise InvalidParameter(f"url: host {name} lacks {PYTHON}")
+    found = shell.run("sh", "-c", 'p=$(mktemp); cat >"$p"; "$0" "$p" check; rm -f "$p"', PYTHON, data=_program())
     try:
         missing = json.loads(found.strip().splitlines()[-1])["missing"]
     except (ValueError, LookupError, TypeError):
@@ -162,7 +164,7 @@ def _install(shell: ssh.Shell, manager: str, token: str, address: str, port: int
     folder = PROGRAM.rpartition("/")[0]
     place = 'mkdir -p "$1" && cat >"$2.new" && chmod 755 "$2.new" && mv "$2.new" "$2"'
     shell.run("sh", "-c", place, "place", folder, PROGRAM, data=_program())
-    shell.run("/usr/bin/python3", PROGRAM, "--state", STATE, "enrol", manager, data=f"{token}\n".encode())
+    shell.run(PYTHON, PROGRAM, "--state", STATE, "enrol", manager, data=f"{token}\n".encode())
     unit = UNIT_TEXT.format(program=PROGRAM, state=STATE, address=address, port=port)
     shell.run("sh", "-c", START, "start", UNIT, PROGRAM, STATE, address, str(port), data=unit.encode())
 

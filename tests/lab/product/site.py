@@ -1,6 +1,7 @@
 """A zone of the product on hosts of the lab, made by calls of the API alone."""
 
 import base64
+import json
 import shutil
 import sqlite3
 import subprocess
@@ -11,7 +12,7 @@ from types import SimpleNamespace
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
-from tests.clouds import Cloud
+from tests.clouds import CODE, Cloud
 from tests.lab.agents import AgentHost
 from tests.lab.product.api import Api
 from tests.lab.tools.hosts import until
@@ -132,6 +133,18 @@ class Site:
         """The host that a machine runs on, as an operator knows it."""
         row = self.root.list("listVirtualMachines", "virtualmachine", id=vm["id"])[0]
         return next(host for host in self.hosts.values() if host.uuid == row["hostid"])
+
+    def refusals(self):
+        """What the product wrote down of those whom it turned away."""
+        lines = map(json.loads, (self.cloud.folder / "log" / "agents.log").read_text().splitlines())
+        return [line["text"] for line in lines if line["text"].startswith("refused: ")]
+
+    def enrolled_token(self):
+        """A token with which a host has enrolled that nobody has added."""
+        token, folder = self.token(), self.lab.directory / "enrolled"
+        words = [sys.executable, "-m", "agent", "--state", folder, "enrol", self.agents_url]
+        subprocess.run(words, input=f"{token}\n", text=True, check=True, capture_output=True, cwd=CODE)
+        return token
 
     def rows(self, query, *values):
         """What stands in the database, where no command tells."""
