@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from apps.agents.driver import connect
+from apps.agents.models import Certificate
 from apps.agents.services import enrolment, layouts, ssh
 from apps.core.errors import CloudError, InvalidParameter, ResourceUnavailable
 from apps.hypervisors.agent_client import endpoint
@@ -124,7 +125,7 @@ def _installed(url: str, layout: dict[str, object], username: str, password: str
             _install(shell, manager, token, address, port)
             return _ready(url, host, layout, COMES_UP)
         except (CloudError, DriverError):
-            shell.run("sh", "-c", REMOVE, "remove", UNIT, PROGRAM, STATE, check=False)
+            _remove(shell)
             enrolment.give_up(host)
             raise
 
@@ -145,9 +146,11 @@ def _manager_url() -> str:
 
 def _check_fit(shell: ssh.Shell, name: str) -> None:
     """Before anything is left there: another cloud's host, or one that lacks something, stays as it is."""
-    there = shell.run("sh", "-c", 'test -e "$0/enrolled.json" && echo enrolled; true', STATE)
-    if "enrolled" in there:
-        raise InvalidParameter(f"url: host {name} is one of a cloud already: remove {STATE} there first")
+    there = shell.run("sh", "-c", 'cat "$0/enrolled.json" 2>/dev/null; true', STATE).strip()
+    if there:
+        if not _was_ours(there):
+            raise InvalidParameter(f"url: host {name} is one of a cloud already: remove {STATE} there first")
+        _remove(shell)
     python = shell.run("sh", "-c", 'test -x "$0" && echo there; true', PYTHON)
     if not python.strip():
         raise InvalidParameter(f"url: host {name} lacks {PYTHON}")
@@ -158,6 +161,20 @@ def _check_fit(shell: ssh.Shell, name: str) -> None:
         raise ResourceUnavailable(f"url: the agent does not run on host {name}: {found[-200:]}") from None
     if missing:
         raise InvalidParameter(f"url: host {name} lacks {', '.join(missing)}")
+
+
+def _was_ours(enrolled: str) -> bool:
+    """And is no more: it was deleted here, and nobody has told it."""
+    try:
+        host = str(json.loads(enrolled)["host"])
+    except (ValueError, LookupError, TypeError):
+        return False
+    known = Certificate.objects.filter(role=Certificate.Role.HOST, bearer=host).exists()
+    return known and not Host.all_tenants.filter(uuid=host).exists()
+
+
+def _remove(shell: ssh.Shell) -> None:
+    shell.run("sh", "-c", REMOVE, "remove", UNIT, PROGRAM, STATE, check=False)
 
 
 def _install(shell: ssh.Shell, manager: str, token: str, address: str, port: int) -> None:

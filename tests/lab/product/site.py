@@ -12,17 +12,14 @@ from types import SimpleNamespace
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
+from cloudportal import lab as zone
 from tests.clouds import CODE, Cloud
 from tests.lab.agents import AgentHost
 from tests.lab.product.api import Api
 from tests.lab.tools.hosts import until
 from tests.lab.tools.image import guest_image
 
-GATEWAY = "198.51.100.1"
 OFFERING = "DefaultIsolatedNetworkOfferingWithSourceNatService"
-ADVANCED = {"networktype": "Advanced", "dns1": GATEWAY, "internaldns1": GATEWAY, "guestcidraddress": "10.1.1.0/24"}
-PUBLIC = {"gateway": GATEWAY, "netmask": "255.255.255.0", "startip": "198.51.100.100", "endip": "198.51.100.199"}
-SHARED = "sharedmountpoint://localhost/srv/primary/product"
 
 
 class Site:
@@ -43,7 +40,7 @@ class Site:
         source = self.srv / "source"
         source.mkdir(exist_ok=True)
         shutil.copy(guest_image(), source / "tiny.qcow2")
-        self.root.call("updateConfiguration", name="secstorage.allowed.folders", value=str(source))
+        zone.allow(self.root, source / "tiny.qcow2")
 
     def down(self):
         for host in self.hosts.values():
@@ -66,24 +63,7 @@ class Site:
     # -- the zone
 
     def build(self):
-        root = self.root
-        zone = root.call("createZone", name="lab", **ADVANCED)["zone"]["id"]
-        where = {"zoneid": zone}
-        net = root.call("createPhysicalNetwork", name="lab", isolationmethods="VXLAN", **where)["physicalnetwork"]["id"]
-        for kind, card in (("Guest", "eth2"), ("Public", "eth1"), ("Management", "eth0")):
-            root.call("addTrafficType", physicalnetworkid=net, traffictype=kind, kvmnetworklabel=card)
-        for provider in root.list("listNetworkServiceProviders", "networkserviceprovider", physicalnetworkid=net):
-            if provider["name"] == "VirtualRouter":
-                for each in root.list("listVirtualRouterElements", "virtualrouterelement", nspid=provider["id"]):
-                    root.call("configureVirtualRouterElement", id=each["id"], enabled="true")
-                root.call("updateNetworkServiceProvider", id=provider["id"], state="Enabled")
-        root.call("updatePhysicalNetwork", id=net, state="Enabled", vlan="2000-2099")
-        root.call("createVlanIpRange", zoneid=zone, vlan="untagged", forvirtualnetwork="true", **PUBLIC)
-        span = {"gateway": "10.99.0.1", "netmask": "255.255.255.0", "startip": "10.99.0.100", "endip": "10.99.0.150"}
-        pod = root.call("createPod", name="pod", **where, **span)["pod"]["id"]
-        kind = {"clustertype": "CloudManaged", "hypervisor": "KVM"}
-        cluster = root.call("addCluster", clustername="kvm", podid=pod, **where, **kind)["cluster"][0]["id"]
-        self.zone, self.place = zone, {"zoneid": zone, "podid": pod, "clusterid": cluster, "hypervisor": "KVM"}
+        self.zone, self.place = zone.network(self.root)
 
     def join(self, name, program):
         """An agent that was installed by hand, and its host by its token."""
@@ -99,35 +79,11 @@ class Site:
         return self.root.call("addHost", url=url, username="token", password=token, **self.place)["host"][0]
 
     def store(self):
-        root, secondary = self.root, self.srv / "secondary" / "product"
-        for folder in (secondary, self.srv / "primary" / "product"):
-            folder.mkdir(exist_ok=True)
-        root.call("addImageStore", name="images", provider="NFS", zoneid=self.zone, url=f"file://{secondary}")
-        root.call("createStoragePool", name="shared", url=SHARED, scope="CLUSTER", **self.place)
-        os_type = root.list("listOsTypes", "ostype", description="Other Linux (64-bit)")[0]["id"]
-        flags = {"ispublic": "true", "isfeatured": "true", "passwordenabled": "true", "sshkeyenabled": "true"}
-        made = root.call(
-            "registerTemplate",
-            name="tiny",
-            displaytext="tiny",
-            format="QCOW2",
-            hypervisor="KVM",
-            ostypeid=os_type,
-            url=f"file://{self.srv}/source/tiny.qcow2",
-            zoneid=self.zone,
-            **flags,
-        )
-        self.template = made["template"][0]["id"]
-        until(self._is_ready, 60, "the template does not become ready")
-        size = {"cpunumber": 1, "cpuspeed": 200, "memory": 96}
-        made = root.call("createServiceOffering", name="tiny", displaytext="tiny", **size)
-        self.offering = made["serviceoffering"]["id"]
+        root = self.root
+        zone.storage(root, self.place, self.lab.directory, "product")
+        self.template = zone.template(root, self.zone, self.srv / "source" / "tiny.qcow2")
+        self.offering = zone.offering(root)
         root.call("updateZone", id=self.zone, allocationstate="Enabled")
-
-    def _is_ready(self):
-        rows = self.root.list("listTemplates", "template", templatefilter="all", id=self.template)
-        self.told = rows
-        return bool(rows) and rows[0]["isready"]
 
     def on(self, vm):
         """The host that a machine runs on, as an operator knows it."""

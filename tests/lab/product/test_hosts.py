@@ -22,6 +22,13 @@ def add(site, name, **given):
     return site.root.call("addHost", **values, **site.place)["host"][0]
 
 
+def answers(site, row):
+    try:
+        return site.root.call("reconnectHost", id=row["id"])["host"]["state"] == "Up"
+    except ApiError:
+        return False
+
+
 def installed(site, name):
     """What there is of an agent."""
     found = site.lab.exec(name, "sh", "-c", "ls -A /usr/local/lib/cloudportal /var/lib/cloudportal-agent*", check=False)
@@ -71,13 +78,17 @@ def test_a_host_is_installed_by_ssh_serves_and_is_taken_back(site, bare):
     pid = installed(site, bare)[-1]
     site.lab.exec(bare, "kill", "-9", pid)
     until(lambda: installed(site, bare)[-1] not in (pid, "agent.log"), 30, "the agent is not started again")
-    until(lambda: site.root.call("reconnectHost", id=row["id"])["host"]["state"] == "Up", 30, "it does not serve")
+    until(lambda: answers(site, row), 60, "it does not serve")
     site.root.call("updateHost", id=row["id"], allocationstate="Disable")
 
     site.root.call("deleteHost", id=row["id"])
 
     turned_away = f"host {row['id']}"
     until(lambda: any(turned_away in line or "was revoked" in line for line in site.refusals()), 60, "no refusal")
+
+    again = add(site, bare)
+
+    assert (again["state"], again["id"] != row["id"]) == ("Up", True)
 
 
 def test_who_has_a_certificate_of_another_authority_is_turned_away_and_noted(site, lab, manager, agent_hosts):

@@ -180,7 +180,8 @@ class Lab:
             raise LabError(f"{self.directory} has files that are not of a lab")
         for shared in ("primary", "secondary", "export"):
             (self.directory / "srv" / shared).mkdir(parents=True, exist_ok=True)
-        mark.write_text(json.dumps({"prefix": self.prefix, "management": str(self.ranges.management)}))
+        ssh = {"port": SSH_PORT, "password": SSH_PASSWORD}
+        mark.write_text(json.dumps({"prefix": self.prefix, "management": str(self.ranges.management), "ssh": ssh}))
 
     def _wire(self) -> None:
         taken = [
