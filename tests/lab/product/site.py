@@ -145,8 +145,8 @@ class Tenant:
 
     def deploy(self, network, **given):
         site = self.site
-        what = {"zoneid": site.zone, "templateid": site.template, "serviceofferingid": site.offering}
-        return self.api.call("deployVirtualMachine", networkids=network, **what, **given)["virtualmachine"]
+        what = {"zoneid": site.zone, "templateid": site.template, "serviceofferingid": site.offering, **given}
+        return self.api.call("deployVirtualMachine", networkids=network, **what)["virtualmachine"]
 
     def source_nat(self, network):
         rows = self.api.list(
