@@ -7,6 +7,7 @@ import os
 import time
 from typing import Any
 
+from cloudportal import lab
 from cloudportal.logins import Login
 
 PATIENCE = 40.0  # seconds for one job, and for a template to be there
@@ -84,6 +85,12 @@ def build() -> list[Login]:
     basic(root)
     for path, name, *_ in TENANTS:
         machines(Script(user_of(name, path)))
+    return logins
+
+
+def on_lab() -> list[Login]:
+    logins = administrators() + tenants()
+    lab.build(Script(user_of("admin", "ROOT")), lab.Lab.read(lab.PLACE))
     return logins
 
 

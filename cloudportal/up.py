@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cloudportal import logins, logs, processes
+from cloudportal import lab, logins, logs, processes
 from cloudportal.installation import Installation, Taken
 from cloudportal.supervisor import Supervisor
 
@@ -43,6 +43,7 @@ def main(words: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: setattr(supervisor, "stopping", True))
     try:
         handle = claim(installation)
+        on_lab(options)
         listener = listen(options.host, options.port)
         for_agents = listen(*agents_place(options.agents)) if options.agents else None
     except Refused as refusal:
@@ -67,6 +68,9 @@ def parse(words: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, metavar="DIR", help="where everything is kept (default: .cloud)")
     parser.add_argument("--no-demo", action="store_true", help="an empty installation, no demo cloud")
     parser.add_argument("--agents", metavar="ADDRESS[:PORT]", help="of this machine: where hosts of KVM report to")
+    parser.add_argument(
+        "--lab", action="store_true", help="a zone on the hosts of `./portal lab up`, in place of a demo"
+    )
     number: dict[str, Any] = {"type": at_least_one, "metavar": "N"}
     parser.add_argument("--web", default=1, help="processes that answer calls (default: %(default)s)", **number)
     parser.add_argument("--workers", default=2, help="processes that do jobs (default: %(default)s)", **number)
@@ -101,6 +105,19 @@ def listen(host: str, port: int) -> socket.socket:
         raise Refused(f"port {port} on {host} {why}; --port takes another") from None
     listener.listen(1024)
     return listener
+
+
+def on_lab(options: argparse.Namespace) -> None:
+    """Its hosts report to this machine by the management network of the lab."""
+    options.first = "nothing" if options.no_demo else "demo"
+    if not options.lab:
+        return
+    try:
+        found = lab.Lab.read(lab.PLACE)
+    except lab.NoLab as reason:
+        raise Refused(f"--lab: {reason}") from None
+    lab.settle_environment(found)
+    options.agents, options.first = options.agents or found.address, "lab"
 
 
 def agents_place(text: str) -> tuple[str, int]:
@@ -143,7 +160,7 @@ def run(
     url = url_of(host, port)
     wait_for_answer(supervisor, host, port)
     if not supervisor.stopping and not logins.read(installation):
-        errand(supervisor, first_logins, installation, not options.no_demo)
+        errand(supervisor, first_logins, installation, options.first)
     if not supervisor.stopping:
         logins.announce(installation, url)
         greet(installation, url, time.monotonic() - started)
@@ -217,11 +234,17 @@ def prepare(installation: Installation) -> None:
     installation.made_current()
 
 
-def first_logins(installation: Installation, with_demo: bool) -> None:
+def first_logins(installation: Installation, first: str) -> None:
     from cloudportal import demo
 
-    print("portal up: making the demo cloud" if with_demo else "portal up: making the administrator's keys", flush=True)
-    logins.keep(installation, demo.build() if with_demo else demo.administrators())
+    made = {
+        "nothing": ("the administrator's keys", demo.administrators),
+        "demo": ("the demo cloud", demo.build),
+        "lab": ("a zone on the hosts of the lab", demo.on_lab),
+    }
+    what, build = made[first]
+    print(f"portal up: making {what}", flush=True)
+    logins.keep(installation, build())
 
 
 def wait_for_answer(supervisor: Supervisor, host: str, port: int) -> None:

@@ -1,5 +1,6 @@
 import hashlib
 import http.server
+import struct
 import threading
 from types import SimpleNamespace
 
@@ -21,7 +22,9 @@ from apps.limits.models import Counter
 from tests.crash import matrix, work_off
 
 pytestmark = pytest.mark.django_db
-BODY = b"image" * 1000
+VIRTUAL = 1 << 20
+# the header of a QCOW2 image of this size, without anything in it
+BODY = struct.pack(">4sIQIIQ", b"QFI\xfb", 2, 0, 0, 16, VIRTUAL).ljust(5000, b"\0")
 WHAT = {"name": "t", "format": "QCOW2", "hypervisor": "KVM"}
 
 
@@ -236,7 +239,7 @@ def test_a_real_download_lands_whole_in_the_directory(api, make, zone, real, ser
     register(api, alice, zone, url, checksum=f"{{SHA-256}}{digest}")
 
     row = listed(api, alice)[0]
-    assert (row["isready"], row["size"], row["physicalsize"]) == (True, len(BODY), len(BODY))
+    assert (row["isready"], row["size"], row["physicalsize"]) == (True, VIRTUAL, len(BODY))
     files = [path for path in real.rglob("*") if path.is_file()]
     assert [path.read_bytes() for path in files] == [BODY]
     audit = CHECKS["images: every file of a store that is a directory belongs to a copy"]

@@ -116,7 +116,7 @@ def sign_request(csr: str, host: str) -> Certificate:
 def ensure_own() -> Certificate:
     """The manager's own, all managers' of this database; another one when two thirds of its life are over."""
     rows = Certificate.objects.filter(role=R.MANAGER, revoked=None, expires__gt=timezone.now())
-    found = rows.order_by("-expires").first()
+    found = rows.order_by("-expires", "-pk").first()
     if found and timezone.now() < found.created + (found.expires - found.created) * RENEW_AFTER:
         return found
     key = ec.generate_private_key(ec.SECP256R1())

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from apps.agents.driver import connect
+from apps.agents.models import Certificate
 from apps.agents.services import enrolment, layouts, ssh
 from apps.core.errors import CloudError, InvalidParameter, ResourceUnavailable
 from apps.hypervisors.agent_client import endpoint
@@ -25,6 +26,7 @@ BY_TOKEN = "token"  # noqa: S105 - the name of the user whose password is a toke
 SSH_PORT = 22
 PROGRAM = "/usr/local/lib/cloudportal/agent.pyz"
 STATE = "/var/lib/cloudportal-agent"
+PYTHON = "/usr/bin/python3"  # the distribution's, which knows its libvirt
 UNIT = "/etc/systemd/system/cloudportal-agent.service"
 COMES_UP, ANSWERS = 60.0, 10.0  # seconds
 UNIT_TEXT = """[Unit]
@@ -50,7 +52,7 @@ if [ -d /run/systemd/system ]; then
     systemctl restart cloudportal-agent
 else
     again='while [ -e "$0" ]; do /usr/bin/python3 "$0" --state "$1" run --listen "$2" --port "$3"; sleep 2; done'
-    setsid sh -c "$again" "$2" "$3" "$4" "$5" </dev/null >>/var/log/cloudportal-agent.log 2>&1 &
+    setsid sh -c "$again" "$2" "$3" "$4" "$5" </dev/null >>"$3/agent.log" 2>&1 &
 fi
 """
 REMOVE = """rm -f "$2"
@@ -123,7 +125,7 @@ def _installed(url: str, layout: dict[str, object], username: str, password: str
             _install(shell, manager, token, address, port)
             return _ready(url, host, layout, COMES_UP)
         except (CloudError, DriverError):
-            shell.run("sh", "-c", REMOVE, "remove", UNIT, PROGRAM, STATE, check=False)
+            _remove(shell)
             enrolment.give_up(host)
             raise
 
@@ -144,12 +146,15 @@ def _manager_url() -> str:
 
 def _check_fit(shell: ssh.Shell, name: str) -> None:
     """Before anything is left there: another cloud's host, or one that lacks something, stays as it is."""
-    there = shell.run("sh", "-c", 'test -e "$0/enrolled.json" && echo enrolled; true', STATE)
-    if "enrolled" in there:
-        raise InvalidParameter(f"url: host {name} is one of a cloud already: remove {STATE} there first")
-    if shell.run("sh", "-c", "command -v python3 || true").strip() == "":
-        raise InvalidParameter(f"url: host {name} lacks python3")
-    found = shell.run("sh", "-c", 'p=$(mktemp); cat >"$p"; python3 "$p" check; rm -f "$p"', data=_program())
+    there = shell.run("sh", "-c", 'cat "$0/enrolled.json" 2>/dev/null; true', STATE).strip()
+    if there:
+        if not _was_ours(there):
+            raise InvalidParameter(f"url: host {name} is one of a cloud already: remove {STATE} there first")
+        _remove(shell)
+    python = shell.run("sh", "-c", 'test -x "$0" && echo there; true', PYTHON)
+    if not python.strip():
+        raise InvalidParameter(f"url: host {name} lacks {PYTHON}")
+    found = shell.run("sh", "-c", 'p=$(mktemp); cat >"$p"; "$0" "$p" check; rm -f "$p"', PYTHON, data=_program())
     try:
         missing = json.loads(found.strip().splitlines()[-1])["missing"]
     except (ValueError, LookupError, TypeError):
@@ -158,11 +163,25 @@ def _check_fit(shell: ssh.Shell, name: str) -> None:
         raise InvalidParameter(f"url: host {name} lacks {', '.join(missing)}")
 
 
+def _was_ours(enrolled: str) -> bool:
+    """And is no more: it was deleted here, and nobody has told it."""
+    try:
+        host = str(json.loads(enrolled)["host"])
+    except (ValueError, LookupError, TypeError):
+        return False
+    known = Certificate.objects.filter(role=Certificate.Role.HOST, bearer=host).exists()
+    return known and not Host.all_tenants.filter(uuid=host).exists()
+
+
+def _remove(shell: ssh.Shell) -> None:
+    shell.run("sh", "-c", REMOVE, "remove", UNIT, PROGRAM, STATE, check=False)
+
+
 def _install(shell: ssh.Shell, manager: str, token: str, address: str, port: int) -> None:
     folder = PROGRAM.rpartition("/")[0]
     place = 'mkdir -p "$1" && cat >"$2.new" && chmod 755 "$2.new" && mv "$2.new" "$2"'
     shell.run("sh", "-c", place, "place", folder, PROGRAM, data=_program())
-    shell.run("/usr/bin/python3", PROGRAM, "--state", STATE, "enrol", manager, data=f"{token}\n".encode())
+    shell.run(PYTHON, PROGRAM, "--state", STATE, "enrol", manager, data=f"{token}\n".encode())
     unit = UNIT_TEXT.format(program=PROGRAM, state=STATE, address=address, port=port)
     shell.run("sh", "-c", START, "start", UNIT, PROGRAM, STATE, address, str(port), data=unit.encode())
 

@@ -1,7 +1,5 @@
 """Network cards as rows: which network, which address, which slot. Nothing here reaches a host."""
 
-from collections.abc import Iterable
-
 from apps.core.errors import InvalidParameter
 from apps.core.retry import atomically
 from apps.hypervisors.base import NicSpec
@@ -95,10 +93,8 @@ def unreserve_all(vm: VirtualMachine) -> None:
 
 
 def specs(vm: VirtualMachine) -> tuple[NicSpec, ...]:
-    rows: Iterable[Nic] = (
-        Nic.all_tenants.filter(vm=vm).select_related("network__physical_network").order_by("device_id")
-    )
-    return tuple(map(spec, rows))
+    rows = Nic.all_tenants.filter(vm=vm).select_related("network__physical_network")
+    return tuple(spec(nic) for nic in rows.order_by("device_id"))
 
 
 def spec(nic: Nic) -> NicSpec:

@@ -1,23 +1,25 @@
 """A zone of the product on hosts of the lab, made by calls of the API alone."""
 
+import base64
+import json
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
-import urllib.parse
 from types import SimpleNamespace
 
-from tests.clouds import Cloud
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+
+from cloudportal import lab as zone
+from tests.clouds import CODE, Cloud
 from tests.lab.agents import AgentHost
 from tests.lab.product.api import Api
 from tests.lab.tools.hosts import until
 from tests.lab.tools.image import guest_image
 
-GATEWAY = "198.51.100.1"
 OFFERING = "DefaultIsolatedNetworkOfferingWithSourceNatService"
-ADVANCED = {"networktype": "Advanced", "dns1": GATEWAY, "internaldns1": GATEWAY, "guestcidraddress": "10.1.1.0/24"}
-PUBLIC = {"gateway": GATEWAY, "netmask": "255.255.255.0", "startip": "198.51.100.100", "endip": "198.51.100.199"}
-SHARED = "sharedmountpoint://localhost/srv/primary/product"
 
 
 class Site:
@@ -38,7 +40,7 @@ class Site:
         source = self.srv / "source"
         source.mkdir(exist_ok=True)
         shutil.copy(guest_image(), source / "tiny.qcow2")
-        self.root.call("updateConfiguration", name="secstorage.allowed.folders", value=str(source))
+        zone.allow(self.root, source / "tiny.qcow2")
 
     def down(self):
         for host in self.hosts.values():
@@ -61,24 +63,7 @@ class Site:
     # -- the zone
 
     def build(self):
-        root = self.root
-        zone = root.call("createZone", name="lab", **ADVANCED)["zone"]["id"]
-        where = {"zoneid": zone}
-        net = root.call("createPhysicalNetwork", name="lab", isolationmethods="VXLAN", **where)["physicalnetwork"]["id"]
-        for kind, card in (("Guest", "eth2"), ("Public", "eth1"), ("Management", "eth0")):
-            root.call("addTrafficType", physicalnetworkid=net, traffictype=kind, kvmnetworklabel=card)
-        for provider in root.list("listNetworkServiceProviders", "networkserviceprovider", physicalnetworkid=net):
-            if provider["name"] == "VirtualRouter":
-                for each in root.list("listVirtualRouterElements", "virtualrouterelement", nspid=provider["id"]):
-                    root.call("configureVirtualRouterElement", id=each["id"], enabled="true")
-                root.call("updateNetworkServiceProvider", id=provider["id"], state="Enabled")
-        root.call("updatePhysicalNetwork", id=net, state="Enabled", vlan="2000-2099")
-        root.call("createVlanIpRange", zoneid=zone, vlan="untagged", forvirtualnetwork="true", **PUBLIC)
-        span = {"gateway": "10.99.0.1", "netmask": "255.255.255.0", "startip": "10.99.0.100", "endip": "10.99.0.150"}
-        pod = root.call("createPod", name="pod", **where, **span)["pod"]["id"]
-        kind = {"clustertype": "CloudManaged", "hypervisor": "KVM"}
-        cluster = root.call("addCluster", clustername="kvm", podid=pod, **where, **kind)["cluster"][0]["id"]
-        self.zone, self.place = zone, {"zoneid": zone, "podid": pod, "clusterid": cluster, "hypervisor": "KVM"}
+        self.zone, self.place = zone.network(self.root)
 
     def join(self, name, program):
         """An agent that was installed by hand, and its host by its token."""
@@ -94,40 +79,46 @@ class Site:
         return self.root.call("addHost", url=url, username="token", password=token, **self.place)["host"][0]
 
     def store(self):
-        root, secondary = self.root, self.srv / "secondary" / "product"
-        for folder in (secondary, self.srv / "primary" / "product"):
-            folder.mkdir(exist_ok=True)
-        root.call("addImageStore", name="images", provider="NFS", zoneid=self.zone, url=f"file://{secondary}")
-        root.call("createStoragePool", name="shared", url=SHARED, scope="CLUSTER", **self.place)
-        os_type = root.list("listOsTypes", "ostype", description="Other Linux (64-bit)")[0]["id"]
-        flags = {"ispublic": "true", "isfeatured": "true", "passwordenabled": "true", "sshkeyenabled": "true"}
-        made = root.call(
-            "registerTemplate",
-            name="tiny",
-            displaytext="tiny",
-            format="QCOW2",
-            hypervisor="KVM",
-            ostypeid=os_type,
-            url=f"file://{self.srv}/source/tiny.qcow2",
-            zoneid=self.zone,
-            **flags,
-        )
-        self.template = made["template"][0]["id"]
-        until(self._is_ready, 60, "the template does not become ready")
-        size = {"cpunumber": 1, "cpuspeed": 200, "memory": 96}
-        made = root.call("createServiceOffering", name="tiny", displaytext="tiny", **size)
-        self.offering = made["serviceoffering"]["id"]
+        root = self.root
+        zone.storage(root, self.place, self.lab.directory, "product")
+        self.template = zone.template(root, self.zone, self.srv / "source" / "tiny.qcow2")
+        self.offering = zone.offering(root)
         root.call("updateZone", id=self.zone, allocationstate="Enabled")
-
-    def _is_ready(self):
-        rows = self.root.list("listTemplates", "template", templatefilter="all", id=self.template)
-        self.told = rows
-        return bool(rows) and rows[0]["isready"]
 
     def on(self, vm):
         """The host that a machine runs on, as an operator knows it."""
         row = self.root.list("listVirtualMachines", "virtualmachine", id=vm["id"])[0]
         return next(host for host in self.hosts.values() if host.uuid == row["hostid"])
+
+    def refusals(self):
+        """What the product wrote down of those whom it turned away."""
+        lines = map(json.loads, (self.cloud.folder / "log" / "agents.log").read_text().splitlines())
+        return [line["text"] for line in lines if line["text"].startswith("refused: ")]
+
+    def enrolled_token(self):
+        """A token with which a host has enrolled that nobody has added."""
+        token, folder = self.token(), self.lab.directory / "enrolled"
+        words = [sys.executable, "-m", "agent", "--state", folder, "enrol", self.agents_url]
+        subprocess.run(words, input=f"{token}\n", text=True, check=True, capture_output=True, cwd=CODE)
+        return token
+
+    def rows(self, query, *values):
+        """What stands in the database, where no command tells."""
+        with sqlite3.connect(f"file:{self.cloud.folder}/cloud.sqlite3?mode=ro", uri=True) as database:
+            return database.execute(query, values).fetchall()
+
+    def usage(self, uuid):
+        """Kinds of the usage events of a machine, in their order."""
+        query = (
+            "select kind from events_usageevent where row_kind = 'machines.virtualmachine' and row_id ="
+            " (select id from machines_virtualmachine where uuid = ?) order by id"
+        )
+        return [kind for (kind,) in self.rows(query, uuid.replace("-", ""))]
+
+    @staticmethod
+    def decrypted(text, private):
+        key = serialization.load_pem_private_key(private.encode(), None)
+        return key.decrypt(base64.b64decode(text), PKCS1v15()).decode()
 
     @staticmethod
     def public_of(private):
@@ -154,8 +145,8 @@ class Tenant:
 
     def deploy(self, network, **given):
         site = self.site
-        what = {"zoneid": site.zone, "templateid": site.template, "serviceofferingid": site.offering}
-        return self.api.call("deployVirtualMachine", networkids=network, **what, **given)["virtualmachine"]
+        what = {"zoneid": site.zone, "templateid": site.template, "serviceofferingid": site.offering, **given}
+        return self.api.call("deployVirtualMachine", networkids=network, **what)["virtualmachine"]
 
     def source_nat(self, network):
         rows = self.api.list(
@@ -168,7 +159,7 @@ class Tenant:
         self.api.call("createPortForwardingRule", ipaddressid=address["id"], virtualmachineid=vm["id"], **ports)
 
 
-def http(lab, url, seconds=60.0, every=0.1):
+def http(lab, url, seconds=240.0, every=0.1):
     """What a client on the internet of the lab reads, once there is somebody who answers."""
     end = time.monotonic() + seconds
     while True:
@@ -184,11 +175,26 @@ def http(lab, url, seconds=60.0, every=0.1):
         time.sleep(every)
 
 
-def reached(lab, url):
-    """Once, now: does anybody answer?"""
-    words = ["ip", "netns", "exec", lab.inet, "curl", "-s", "-m", "2", "--connect-timeout", "1", url]
+def named(lab, url, name, seconds=240.0):
+    """Wait until the machine there says that this is its name: it answers before it has heard what it is called."""
+    until(lambda: http(lab, f"{url}/cgi-bin/hostname", seconds).strip() == name, seconds, f"{url} is not {name}")
+
+
+def reached(lab, url, source="198.51.100.1"):
+    """Once, now, by a client at this address: does anybody answer?"""
+    words = [
+        "ip",
+        "netns",
+        "exec",
+        lab.inet,
+        "curl",
+        "-s",
+        "-m",
+        "2",
+        "--connect-timeout",
+        "1",
+        "--interface",
+        source,
+        url,
+    ]
     return subprocess.run(words, capture_output=True).returncode == 0
-
-
-def quoted(text):
-    return urllib.parse.quote(text)

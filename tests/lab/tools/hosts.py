@@ -24,6 +24,7 @@ import time
 import uuid
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,21 @@ CONTROLLERS = ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blki
 CGROUPS = Path("/sys/fs/cgroup")
 MARK = "lab.json"  # in the directory of a lab, so that `down` removes no other
 STORE = "store"
+# Where an installed agent is: each host has its own, in folders that the machine gets for as long as the lab stands.
+INSTALLED = {
+    "program": "/usr/local/lib/cloudportal",
+    "state": "/var/lib/cloudportal-agent",
+    "networks": "/var/lib/cloudportal-agent-networks",
+}
+SSH_PORT, SSH_PASSWORD = 2222, "lab-password"
+SSHD_CONF = """Port {port}
+HostKey {folder}/key
+PidFile {folder}/pid
+PermitRootLogin yes
+PasswordAuthentication yes
+KbdInteractiveAuthentication no
+UsePAM no
+"""
 DISK = Path("/var/tmp")  # a real one: QEMU reads past the cache, which file systems in memory may not know
 LONGEST_PREFIX = 8  # names of interfaces have 15 characters
 LIBVIRTD_CONF = """listen_tls = 0
@@ -164,7 +180,8 @@ class Lab:
             raise LabError(f"{self.directory} has files that are not of a lab")
         for shared in ("primary", "secondary", "export"):
             (self.directory / "srv" / shared).mkdir(parents=True, exist_ok=True)
-        mark.write_text(json.dumps({"prefix": self.prefix, "management": str(self.ranges.management)}))
+        ssh = {"port": SSH_PORT, "password": SSH_PASSWORD}
+        mark.write_text(json.dumps({"prefix": self.prefix, "management": str(self.ranges.management), "ssh": ssh}))
 
     def _wire(self) -> None:
         taken = [
@@ -293,6 +310,9 @@ class Lab:
                 run("ip", "netns", "del", space)
         run("ip", "link", "del", f"{self.prefix}-mgmt", check=False)
         shutil.rmtree(self.directory, ignore_errors=True)
+        for place in INSTALLED.values():
+            with suppress(OSError):  # it is there, or in use by another lab, or by the machine itself
+                Path(place).rmdir()
 
     # -- use
 
@@ -306,6 +326,20 @@ class Lab:
 
     def cable(self, host: str, device: str, state: str) -> None:
         self._ip("link", "set", f"{CABLES[int(device.removeprefix('eth'))]}-{host}", state)
+
+    def ssh(self, host: str) -> None:
+        """Let root in by a password, on a port of its own."""
+        folder = self.directory / host / "ssh"
+        folder.mkdir(exist_ok=True)
+        (folder / "conf").write_text(SSHD_CONF.format(port=SSH_PORT, folder=folder))
+        if not (folder / "key").exists():
+            run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key")
+        sealed = run("openssl", "passwd", "-6", SSH_PASSWORD).stdout.strip()
+        (folder / "shadow").write_text(f"root:{sealed}:19000:0:99999:7:::\nsshd:!:19000::::::\n")
+        (folder / "shadow").chmod(0o600)
+        self.exec(host, "mount", "--bind", folder / "shadow", "/etc/shadow")
+        self.exec(host, "mkdir", "-p", "-m", "755", "/run/sshd")
+        self.exec(host, "/usr/sbin/sshd", "-f", folder / "conf")
 
     # -- the first process of a host
 
@@ -342,6 +376,10 @@ def _mounts(folder: Path, shared: Path) -> None:
         run("mount", "--bind", folder / name, place)
     run("mount", "--bind", folder / "cache", "/var/cache/libvirt")
     run("mount", "--bind", folder / "hosts", "/etc/hosts")
+    for name, place in INSTALLED.items():
+        (folder / "installed" / name).mkdir(parents=True, exist_ok=True)
+        Path(place).mkdir(parents=True, exist_ok=True)
+        run("mount", "--bind", folder / "installed" / name, place)
     run("mount", "-t", "tmpfs", "-o", "mode=755", "srv", "/srv")  # nothing of ours on the machine's own
     for name in ("primary", "secondary", "export"):
         Path("/srv", name).mkdir()
