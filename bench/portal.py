@@ -42,6 +42,25 @@ PAGES = (
     "/machines/new/1",
     "/do/createVolume",
     "/search?q=vm-7",
+    "/templates",
+    "/security-groups",
+)
+OF_OPERATORS = (
+    "/zones",
+    "/hosts",
+    "/hosts?state=Up",
+    "/primary-storage",
+    "/system-machines",
+    "/routers",
+    "/compute-offerings",
+    "/domains",
+    "/accounts",
+    "/accounts?page=10",
+    "/users",
+    "/roles",
+    "/settings",
+    "/alerts",
+    "/zones/new/1",
 )
 TURNS = 21
 
@@ -87,7 +106,8 @@ def main() -> None:
         client = browser(account)
         machine = VirtualMachine.all_tenants.filter(owner=account).first()
         own = (f"/machines/{machine.uuid}", f"/do/destroyVirtualMachine?id={machine.uuid}") if machine else ()
-        rows += [measured(page, who, client) for page in (*PAGES, *own)]
+        more = OF_OPERATORS if who == "root" else ()
+        rows += [measured(page, who, client) for page in (*PAGES, *more, *own)]
     table(f"Pages, {given.rows} machines, {connection.vendor}", HEAD, rows)
 
 

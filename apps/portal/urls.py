@@ -28,6 +28,7 @@ ROOMS = (
     "tenants",
     "rbac",
     "configuration",
+    "guide",
 )
 
 for _room in ROOMS:

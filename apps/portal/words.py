@@ -88,6 +88,7 @@ VERBS: dict[str, Text] = {
     "cancelStorageMaintenance": _("End maintenance"),
     "changeServiceForVirtualMachine": _("Change offering"),
     "createAccount": _("New account"),
+    "createConsoleEndpoint": _("Console"),
     "createDiskOffering": _("New disk offering"),
     "createDomain": _("New domain"),
     "createEgressFirewallRule": _("Add rule"),

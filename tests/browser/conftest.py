@@ -120,6 +120,12 @@ class Person:
         found = self.page.evaluate(f"axe.run({{runOnly: {RULES}}})")["violations"]
         return [f"{each['id']} {node['target']}: {why(node)}" for each in found for node in each["nodes"][:3]]
 
+    def dress(self, size, theme):
+        """The same page on another screen: what a load with them would show, without loading it."""
+        self.size, self.theme = size, theme
+        self.page.set_viewport_size(SIZES[size])
+        self.page.evaluate("theme => document.documentElement.dataset.bsTheme = theme", theme)
+
     def too_wide(self):
         return self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
 
@@ -161,8 +167,17 @@ def person(chromium, base):
 @pytest.fixture(scope="session")
 def api(cloud):
     """The API, as the demo's tenant: to look at what a page has done, by other means than pages."""
+    return client(cloud, "lab")
+
+
+@pytest.fixture(scope="session")
+def root_api(cloud):
+    return client(cloud, "admin")
+
+
+def client(cloud, name):
     from cs import CloudStack
 
     told = cloud.told()
-    user = next(user for user in told["users"] if user["username"] == "lab")
+    user = next(user for user in told["users"] if user["username"] == name)
     return CloudStack(endpoint=told["api"], key=user["apikey"], secret=user["secretkey"], timeout=30, poll_interval=0.2)

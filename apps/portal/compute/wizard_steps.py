@@ -539,7 +539,10 @@ class NameStep(Step):
     def _name_error(self, name: str) -> str:
         text = _("Only letters, digits and hyphens, at most 63 characters, none of the ends a hyphen.")
         better = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower()[:63].strip("-")
-        return f"{text} {_('Suggestion: %(name)s') % {'name': better}}" if better and better != name else text
+        if not better or better == name:
+            return text
+        suggestion = _("Suggestion: %(name)s") % {"name": better}
+        return f"{text} {suggestion}"
 
 
 STEPS: tuple[type[Step], ...] = (ZoneStep, TemplateStep, OfferingStep, DiskStep, NetworkStep, NameStep)

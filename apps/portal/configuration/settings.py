@@ -110,9 +110,9 @@ class Settings(Page):
 
     @cached_property
     def chosen(self) -> list[Row]:
-        tests = {"changed": self.is_changed, "restart": lambda row: not row.get("isdynamic", True)}
-        test = tests.get(self.which)
-        return [row for row in self.found if test(row)] if test else self.found
+        if self.which == "changed":
+            return [row for row in self.found if self.is_changed(row)]
+        return [row for row in self.found if not row.get("isdynamic", True)] if self.which else self.found
 
     @staticmethod
     def is_changed(row: Row) -> bool:

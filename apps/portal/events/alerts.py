@@ -54,7 +54,7 @@ class DeleteAlerts(Form):
         return {"ids": ",".join(given) if isinstance(given, list) else str(given)}
 
     @property
-    def declared(self) -> dict[str, Any]:  # type: ignore[override]
+    def declared(self) -> dict[str, Any]:
         return {}
 
     @property

@@ -41,7 +41,7 @@ class SecurityGroupList(ListPage):
 
 class Rules(Card):
     template = "portal/firewall/group_rules.html"
-    title: Text = gettext_lazy("May come in")
+    title = gettext_lazy("May come in")
     way = "ingress"
     adding, removing = "authorizeSecurityGroupIngress", "revokeSecurityGroupIngress"
     nothing: Text = gettext_lazy("Nothing may come in.")
@@ -181,7 +181,7 @@ class RemoveGroup(Form):
     lost = (gettext_lazy("The group with its rules"),)
 
     @property
-    def shown_first(self) -> list[str]:  # type: ignore[override]
+    def shown_first(self) -> list[str]:
         return []
 
     def went_to(self, begun: Any, answer: Any, back: str) -> str:

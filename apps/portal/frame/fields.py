@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.utils.functional import Promise
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from rest_framework.fields import empty
 
 from apps.core import wire
 from apps.core.errors import CloudError
 from apps.core.refs import ByLabel
-from apps.portal import words
+from apps.portal import looks, words
 from apps.portal.kinds import kind_of
 from apps.portal.visits import Visit
 
@@ -99,8 +100,12 @@ def field_of(
 
 
 def hint_of(declared: wire.Field) -> str:
-    """What the declaration says, as a sentence that begins with a capital."""
+    """What the declaration says, as a sentence that begins with a capital. It is the text of the API: where another
+    language has no words for it, the label has to be enough.
+    """
     text = _(declared.help_text) if declared.help_text else ""
+    if text == declared.help_text and not (get_language() or "en").startswith("en"):
+        return ""
     return text[:1].upper() + text[1:]
 
 
@@ -110,7 +115,7 @@ def options_of(visit: Visit, declared: wire.Field, chosen: Sequence[str], **narr
     if isinstance(inner, ByLabel):
         return rows_of(visit, inner.to, chosen, **narrow)
     if given := getattr(inner, "choices", ()):
-        return [Option(value, value, value in chosen) for value in given]
+        return [Option(value, looks.state_label(value), value in chosen) for value in given]
     return None
 
 

@@ -5,7 +5,7 @@ action are written by hand.
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
@@ -39,7 +39,7 @@ class ListPage(Page):
     creating: ClassVar[str] = ""  # address of the primary action, where it is no plain form
     labels: ClassVar[dict[str, Text]] = {}
     dressing: ClassVar[dict[str, Any]] = {}  # looks of columns that differ from those of their type
-    own: ClassVar[dict[str, Column]] = {}  # columns that are made of several fields
+    own: ClassVar[Mapping[str, Column]] = {}  # columns that are made of several fields
     hint: ClassVar[Text] = ""  # what to do where there is nothing yet
     searching: ClassVar[Text] = ""  # what the keyword looks at
     shows_call: ClassVar[bool] = True
@@ -81,7 +81,7 @@ class ListPage(Page):
     def every_column(self) -> dict[str, Column]:
         """The first ones in their order, then what else the response has."""
         known = shown_to(columns_of(REGISTRY[self.listing].answering), is_root=self.visit.who.is_root)
-        known = {name: self._dressed(column) for name, column in known.items()} | self.own
+        known = {name: self._dressed(column) for name, column in known.items()} | dict(self.own)
         first = {name: known[name] for name in self.columns if name in known}
         return first | {name: column for name, column in known.items() if not name.endswith("id") or name == "id"}
 

@@ -190,7 +190,6 @@ class ChangeHost(Changes):
 class Maintain(Form):
     command = "prepareHostForMaintenance"
     folded = ()
-    lost: tuple[Text, ...] = ()
     note = gettext_lazy(
         "Its machines move to other hosts while they run. It takes as long as that takes, and can be cancelled."
     )

@@ -18,6 +18,9 @@ Text = str | Promise
 KIND_OF_TRAFFIC = Look(lambda value: str(TRAFFIC.get(value, value)))
 
 
+VLAN = Look(lambda value: str(value).removeprefix("vlan://"), "mono")
+
+
 class PhysicalNetworkList(ListPage):
     at = "physical-networks"
     nav = "/zones"
@@ -73,7 +76,7 @@ class PhysicalNetworkPage(DetailPage):
             ADDRESS_RANGE,
             "physicalnetworkid",
             ("startip", "endip", "gateway", "netmask", "vlan", "account"),
-            looks={"vlan": MONO},
+            looks={"vlan": VLAN},
             creating=("createVlanIpRange",),
         ),
         events_of("PhysicalNetwork"),

@@ -163,10 +163,10 @@ def _overlaps(visit: Visit, draft: ZoneDraft, spans: dict[str, Span]) -> Found:
             yield Check(False, _("The two ranges overlap"), "", remedy, f"{other}_start")
     taken = list(_taken(visit))
     for word, span in spans.items():
-        for other, what in taken:
-            if _meet(span, other):
+        for theirs, what in taken:
+            if _meet(span, theirs):
                 said = _("%(range)s overlaps %(what)s") % {"range": _written(span), "what": what}
-                yield Check(False, said, _written(other), _("Take addresses that nobody has."), f"{word}_start")
+                yield Check(False, said, _written(theirs), _("Take addresses that nobody has."), f"{word}_start")
                 break
         else:
             yield Check(True, _("%(range)s is free") % {"range": _written(span)})

@@ -1,0 +1,65 @@
+"""The little of Markdown that the guides use, as HTML: headings, paragraphs, lists, code, links, pictures. All text is
+escaped; the guides are ours, and no library is needed for so little.
+"""
+
+import re
+from collections.abc import Iterator
+from html import escape
+
+from django.utils.safestring import SafeString, mark_safe
+
+from apps.portal import statics
+
+PICTURE = re.compile(r"^!\[([^\]]*)\]\(([\w./-]+)\)$")
+LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
+CODE = re.compile(r"`([^`]+)`")
+STRONG = re.compile(r"\*\*([^*]+)\*\*")
+ITEM, NUMBERED = re.compile(r"^- "), re.compile(r"^\d+\. ")
+
+
+def rendered(text: str) -> SafeString:
+    return mark_safe("\n".join(_blocks(text)))  # noqa: S308 - every piece is escaped below
+
+
+def _blocks(text: str) -> Iterator[str]:
+    for block in re.split(r"\n{2,}", text.strip()):
+        lines = block.split("\n")
+        if block.startswith("    "):
+            yield f'<pre class="code" tabindex="0">{escape(chr(10).join(line[4:] for line in lines))}</pre>'
+        elif found := PICTURE.match(block):
+            yield _picture(found[1], found[2])
+        elif block.startswith("#"):
+            level = len(block) - len(block.lstrip("#"))
+            yield f"<h{level}>{_inline(block[level:].strip())}</h{level}>"
+        elif ITEM.match(block):
+            yield _list("ul", ITEM, lines)
+        elif NUMBERED.match(block):
+            yield _list("ol", NUMBERED, lines)
+        else:
+            yield f"<p>{_inline(' '.join(lines))}</p>"
+
+
+def _list(tag: str, mark: re.Pattern[str], lines: list[str]) -> str:
+    """A line without a mark goes on with the item before it."""
+    items: list[str] = []
+    for line in lines:
+        if mark.match(line):
+            items.append(mark.sub("", line, count=1))
+        else:
+            items[-1] += f" {line.strip()}"
+    return f"<{tag}>{''.join(f'<li>{_inline(item)}</li>' for item in items)}</{tag}>"
+
+
+def _picture(text: str, name: str) -> str:
+    """One that is missing in an installation is a caption alone."""
+    try:
+        url = statics.url_of(f"guide/{name}")
+    except KeyError:
+        return f'<p class="muted">{escape(text)}</p>'
+    image = f'<img src="{url}" alt="{escape(text)}" loading="lazy" width="1200" height="750">'
+    return f"<figure>{image}<figcaption>{escape(text)}</figcaption></figure>"
+
+
+def _inline(text: str) -> str:
+    found = LINK.sub(r'<a href="\2">\1</a>', escape(text, quote=True))
+    return STRONG.sub(r"<b>\1</b>", CODE.sub(r"<code>\1</code>", found))

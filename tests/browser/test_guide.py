@@ -1,0 +1,71 @@
+"""The pictures of the guides: made here, so that they show what the pages are now.
+
+`GUIDE=write` puts them into `static/guide/`, where the guides find them; without it they go to `build/screens/guide/`.
+"""
+
+import os
+import re
+
+from tests.browser.conftest import HERE, SHOTS
+from tests.browser.test_first_machine import fresh, walk, walk_to_name
+from tests.browser.test_pages import OF_A_MACHINE, OF_OPERATORS, PLAIN, ids, rows  # noqa: F401 - fixtures
+
+ROOT = HERE.parents[1]
+FOLDER = ROOT / "static" / "guide" if os.environ.get("GUIDE") == "write" else SHOTS / "guide"
+SIZE = {"width": 1200, "height": 750}
+TENANT = {
+    **{
+        name: PLAIN[name]
+        for name in ("dashboard", "machines", "volumes", "limits", "account-keys", "register-template")
+    },
+    **{
+        name: OF_A_MACHINE[name]
+        for name in ("machine", "machine-destroy", "network", "network-rules", "security-group")
+    },
+}
+OPERATOR = {
+    name: OF_OPERATORS[name]
+    for name in ("operations", "host", "domains", "role", "compute-offerings", "settings", "zone-wizard")
+} | {"why-here": "/machines/{vm}"}
+
+
+def picture(someone, name):
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    someone.page.evaluate("document.fonts.ready")
+    someone.page.screenshot(path=FOLDER / f"{name}.png")
+
+
+def named():
+    texts = [path.read_text() for path in (ROOT / "docs" / "guide").rglob("*.md")]
+    return {name for text in texts for name in re.findall(r"!\[[^\]]*\]\(([\w-]+)\.png\)", text)}
+
+
+def test_every_picture_that_the_guides_name_is_made(person, rows):  # noqa: F811
+    tenant, operator = person().log_in(), person().log_in("admin", "ROOT")
+    for someone, pages in ((tenant, TENANT), (operator, OPERATOR)):
+        someone.page.set_viewport_size(SIZE)
+        for name, path in pages.items():
+            someone.go(path.format(**rows))
+            picture(someone, name)
+    walk_to_name(tenant)
+    tenant.page.wait_for_selector("#plan:has-text('Fits')", timeout=30_000)
+    picture(tenant, "wizard-6")
+    tenant.go("/machines/new/3")
+    picture(tenant, "wizard-3")
+    walk(tenant, fresh("web"), ssh=False)
+    tenant.page.wait_for_selector("text=Launched in", timeout=60_000)
+    picture(tenant, "launched")
+
+    assert named() - {path.stem for path in FOLDER.glob("*.png")} == set()
+
+
+def test_the_guides_are_served_to_everybody_and_every_link_leads_somewhere(person):
+    someone = person()
+    someone.go("/docs/")
+    links = someone.page.locator("article a").evaluate_all("all => all.map(each => each.getAttribute('href'))")
+    assert len(links) == 9
+    for link in links:
+        assert someone.go(link).status == 200
+        assert someone.violations() == []
+        broken = "all => all.filter(each => each.complete && !each.naturalWidth).map(each => each.src)"
+        assert someone.page.locator("article img").evaluate_all(broken) == []
