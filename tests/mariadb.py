@@ -37,7 +37,8 @@ class MariaDB:
         self.process = subprocess.Popen(
             ["mariadbd", "--no-defaults", f"--user={self.user}", f"--datadir={self.folder}/data",
              f"--socket={self.socket}", f"--pid-file={self.folder}/pid", "--skip-networking",
-             "--character-set-server=utf8mb4", "--innodb-buffer-pool-size=512M", "--innodb-flush-log-at-trx-commit=0", *self.options],
+             "--character-set-server=utf8mb4", "--innodb-buffer-pool-size=512M",
+             "--innodb-flush-log-at-trx-commit=0", *self.options],
             stdout=log, stderr=log,
         )  # fmt: skip
         end = time.monotonic() + PATIENCE
