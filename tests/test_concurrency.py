@@ -9,10 +9,12 @@ import pytest
 from django.db import connection
 from django.db.models import F
 
+from apps.accounts.models import Account
 from apps.core.errors import LimitExceeded
 from apps.core.models import Question
 from apps.core.ownership import admit, release
 from apps.core.retry import atomically
+from apps.domains import services as domains
 from apps.domains.models import Domain
 from apps.jobs import finish, locks, runner, worker
 from apps.jobs.models import Claim, Job, Lock
@@ -44,6 +46,27 @@ def in_threads(work):
         thread.join()
     if errors:
         raise errors[0]
+
+
+def test_what_is_admitted_while_its_domain_moves_lies_below_its_new_place(make):
+    root = make.domain()
+    homes = [make.domain("left", root), make.domain("right", root)]
+    moving = make.domain("moving", homes[0])
+    account, zone = make.account("u", moving), make.zone()
+    set_limit(kind="volume", limit=-1, account=account)
+
+    def work(number):
+        for turn in range(6):
+            if number:
+                owner = Account.all_tenants.select_related("domain").get(pk=account.pk)
+                admit(Volume, owner, name="v", size=1, zone=zone)
+            else:
+                domains.move(domain=moving, parent=homes[(turn + 1) % 2])
+
+    in_threads(work)
+
+    assert Volume.all_tenants.count() == 6 * (THREADS - 1)
+    assert set(Volume.all_tenants.values_list("domain_path", flat=True)) == {Domain.all_tenants.get(pk=moving.pk).path}
 
 
 def test_limits_hold_exactly(make):

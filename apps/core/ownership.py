@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, TypeVar
 
 from django.apps import apps
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 
 from apps.core import ports, rows
@@ -108,11 +108,23 @@ def admit(model: type[O], owner: Any, **values: Any) -> O:
     """
     if owner.state == "disabled":
         raise InvalidParameter(f"account {owner.name} is disabled: nothing new can belong to it")
+    owner.domain.path = _held_path(owner.domain)
     row = model(owner=owner, domain_path=owner.domain.path, in_project=owner.is_project, **values)
     ports.limits.one().take(owner, row.amounts)
     row._admitted = True  # type: ignore[attr-defined]
     row.save()
     return row
+
+
+def _held_path(domain: Any) -> str:
+    """Where the domain is now, and stays until this transaction ends: a move waits for what is being admitted below it,
+    or that for the move. Shared, so that admissions do not wait for each other; SQLite has one writer anyway.
+    """
+    lock = " LOCK IN SHARE MODE" if connection.vendor == "mysql" else ""
+    table = connection.ops.quote_name(domain._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT path FROM {table} WHERE id = %s{lock}", [domain.pk])  # noqa: S608 - our own names
+        return str(cursor.fetchone()[0])
 
 
 @atomically
@@ -156,7 +168,7 @@ def resize(row: OwnedResource, field: str, value: int) -> None:
 
 @atomically
 def reassign(row: OwnedResource, owner: Any) -> None:
-    old, place = row.owner, {"domain_path": owner.domain.path, "in_project": owner.is_project}
+    old, place = row.owner, {"domain_path": _held_path(owner.domain), "in_project": owner.is_project}
     ports.limits.one().take(owner, row.amounts)
     ports.limits.one().give(old, row.amounts)
     if not type(row).all_tenants.filter(pk=row.pk, owner=old).kernel_update(owner=owner, **place):
