@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 
 import pytest
 
@@ -22,25 +21,25 @@ def account(root, name):
     return root.call("createAccount", username=name, account=name, **PERSON)["account"]["id"]
 
 
-def test_a_job_is_done_at_once_while_all_are_well(cloud, root):
+def test_a_job_that_is_told_of_waits_for_no_sweep(cloud, root):
     until(lambda: len(cloud.tree().get("job", ())) == 2)
     first, second = account(root, "first"), account(root, "second")
     root.wait(root.call("deleteAccount", id=first)["jobid"])
 
-    begun = time.monotonic()
+    (scheduler,) = cloud.tree()["scheduler"]
+    os.kill(scheduler, signal.SIGSTOP)
     root.wait(root.call("deleteAccount", id=second)["jobid"])
+    os.kill(scheduler, signal.SIGCONT)
 
-    assert time.monotonic() - begun < 1
+    assert root.call("listAccounts", name="second", listall="true") == {}
 
 
 @pytest.mark.parametrize("victim", ["valkey", "worker", "scheduler", "web"])
-def test_a_job_ends_seconds_after_a_process_was_killed(cloud, root, victim):
+def test_a_job_ends_long_before_its_lease_when_a_process_was_killed(cloud, root, victim):
     until(lambda: len(cloud.tree().get("job", ())) == 2)
     doomed = account(root, f"killed-{victim}")
     os.kill(min(cloud.tree()[victim]), signal.SIGKILL)
 
-    begun = time.monotonic()
-    root.wait(root.call("deleteAccount", id=doomed)["jobid"])
+    root.wait(root.call("deleteAccount", id=doomed)["jobid"], patience=60)
 
-    assert time.monotonic() - begun < 15
     assert root.call("listAccounts", name=f"killed-{victim}", listall="true") == {}

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -29,18 +28,17 @@ def nothing():
     return None
 
 
-def test_a_broker_that_is_gone_is_nobodys_error_and_is_not_waited_for_twice(monkeypatch):
+def test_a_broker_that_is_gone_is_nobodys_error_and_is_not_waited_for_twice(monkeypatch, caplog):
     monkeypatch.setattr(Message, "silent_until", 0.0)
     app = Celery("test", broker=f"redis+socket://{NOWHERE}", task_cls=Message, set_as_current=False)
     app.conf.broker_transport_options = {"max_retries": 0}
     work = app.task(nothing, name="work")
 
     first = work.apply_async(retry=False)
-    begun = time.monotonic()
     second = [work.apply_async(retry=False) for _ in range(100)]
 
     assert (first, second) == (None, [None] * 100)
-    assert time.monotonic() - begun < 0.1
+    assert ["does not answer" in record.getMessage() for record in caplog.records] == [True]
 
 
 def test_a_cache_that_is_gone_has_nothing_and_takes_everything():
