@@ -97,7 +97,9 @@ def test_a_host_that_is_silent_is_disconnected_with_an_alert_and_up_when_it_repo
     schedules.note_silent()
 
     assert Host.all_tenants.get().status == "Disconnected"
-    assert [(a.kind, a.subject) for a in Alert.all_tenants.all()] == [("ALERT.COMPUTE.HOST", f"host {running.host.name}")]
+    assert [(a.kind, a.subject) for a in Alert.all_tenants.all()] == [
+        ("ALERT.COMPUTE.HOST", f"host {running.host.name}")
+    ]
     assert state(running.vm) == (S.RUNNING, running.host.pk)
     reports.take(running.host, told(2, machines=[{"uuid": str(running.vm.uuid)}]))
     assert (Host.all_tenants.get().status, Host.all_tenants.get().disconnected) == ("Up", None)
