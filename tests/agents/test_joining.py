@@ -10,7 +10,6 @@ from apps.appliances.services import system
 from apps.core.errors import CloudError
 from apps.infrastructure import drivers
 from apps.infrastructure.models import Cluster, Host, PhysicalNetwork, Pod, TrafficType, Zone
-from tests.centre import POD
 
 
 @pytest.fixture
