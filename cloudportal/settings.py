@@ -8,6 +8,9 @@ SECRET_FIELD_KEYS  Fernet keys, comma separated: the first encrypts, all decrypt
 ALLOWED_HOSTS      comma separated; what a browser may call this server
 TRUSTED_ORIGINS    comma separated, https://cloud.example: what browsers call a server that stands behind a TLS proxy;
                    its X-Forwarded-Proto is believed then
+AGENTS_URL         https://address:8251: where hosts of KVM find the listener for agents; see docs/install-kvm.md
+AGENT_FILES        a directory of this user alone, for keys and certificates of the connections to hosts
+KVM_SSH_PORT       where hosts are installed by SSH, if not 22
 LOG_LEVEL, LOG_DIR see `cloudportal.logs`
 """
 

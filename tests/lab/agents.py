@@ -83,6 +83,11 @@ class AgentHost:
         self.kill(number)
         self.start()
 
+    def again(self) -> None:
+        """The same for one whose manager is the product."""
+        self.kill()
+        self.launch()
+
     def memory_kib(self) -> int:
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS:"))

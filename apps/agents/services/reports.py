@@ -12,6 +12,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from apps.agents.models import Heard
+from apps.agents.services import layouts
 from apps.appliances.models import Router
 from apps.compute.services import passwords, power
 from apps.core import ports
@@ -29,9 +30,13 @@ LOOK = 5.0  # seconds
 
 
 def take(host: Host, report: dict[str, Any]) -> None:
-    if not _is_newer(host, str(report.get("boot", ""))[:32], report.get("sequence")):
+    boot = str(report.get("boot", ""))[:32]
+    before = Heard.objects.filter(host=host).values_list("boot", flat=True).first()
+    if not _is_newer(host, boot, report.get("sequence")):
         return
     _seen(host)
+    if boot != before:
+        _greet(host)
     if isinstance(report.get("machines"), list):
         _compare(host, _uuids(report["machines"]), _busy(report))
     if isinstance(report.get("fetched_passwords"), dict):
@@ -53,6 +58,17 @@ def _seen(host: Host) -> None:
     rows.update(last_pinged=now)
     if rows.exclude(status=Host.Status.UP).update(status=Host.Status.UP, disconnected=None):
         log.info("host %s is Up", host.name)
+
+
+def _greet(host: Host) -> None:
+    """An agent that has just started is told its physical networks: their labels may have changed since."""
+    describe = getattr(driver_for(host).networks, "describe", None)
+    if describe is None:
+        return
+    try:
+        describe(layouts.of_zone(host.zone), within=LOOK)
+    except (DriverError, CloudError) as error:
+        log.warning("host %s was not told its physical networks: %s", host.name, error)
 
 
 def _uuids(machines: list[Any]) -> set[str]:

@@ -1,5 +1,6 @@
 """The manager renders, the router reads: the one place where both are in one process."""
 
+import base64
 import json
 
 import pytest
@@ -7,6 +8,9 @@ from django.db.models import F
 
 from agent.router import rules
 from agent.router.document import Ports, loose_ends, read
+from apps.appliances.models import Router
+from apps.compute.services import details
+from apps.core import secret
 from apps.firewall.services import nat
 from apps.firewall.services import rules as firewall
 from apps.machines.services import nics
@@ -72,6 +76,27 @@ def test_a_network_with_one_of_each_is_read(make, network):
     assert [(str(row.ip), str(row.to)) for row in found.static_nat] == [(mapped.ip, nic.ip)]
     assert loose_ends(found) == ()
     assert "goto to-" in rules.render(found)
+
+
+def test_machines_are_told_who_they_are_and_the_router_who_it_is(make, network):
+    owner = network.owner
+    sealed, data = secret.seal("pass word"), base64.b64encode(b"#!/bin/sh\n").decode()
+    vm = make.vm(owner, name="web-1", instance_name="i-2-3-VM", user_data=data, password=sealed)
+    nic = nics.allocate(vm, network, device_id=0, is_default=True)
+    details.put(vm, details.PUBLIC_KEY, "ssh-rsa AAAA one\nssh-ed25519 BBBB two\n")
+    router = make.vm(owner, name="r-1-VM", kind="DomainRouter")
+    cards = {"guest_mac": "02:00:00:00:00:11", "public_mac": "02:00:00:00:00:12", "guest_ip": "10.1.1.1"}
+    Router.objects.create(vm=router, network=network, network_uuid=str(network.uuid), **cards)
+
+    found = rendered(network)
+
+    (machine,) = found.machines
+    assert (machine.uuid, machine.mac, str(machine.ip), machine.name) == (str(vm.uuid), nic.mac, nic.ip, "web-1")
+    assert (machine.instance_name, machine.zone, machine.offering) == ("i-2-3-VM", vm.zone.name, vm.offering.name)
+    assert (machine.user_data, machine.password) == (b"#!/bin/sh\n", "pass word")
+    assert machine.keys == ("ssh-rsa AAAA one", "ssh-ed25519 BBBB two")
+    assert (found.own.uuid, str(found.own.guest_ip)) == (str(router.uuid), "10.1.1.1")
+    assert (found.own.guest_mac, found.own.public_mac) == ("02:00:00:00:00:11", "02:00:00:00:00:12")
 
 
 def test_a_network_with_nothing_in_it_is_read(network):

@@ -143,10 +143,10 @@ class Tenant:
         given = {"name": name, "displaytext": name, "networkofferingid": offering, "zoneid": self.site.zone}
         return self.api.call("createNetwork", **given)["network"]["id"]
 
-    def deploy(self, network, **given):
+    def deploy(self, network, within=120, **given):
         site = self.site
         what = {"zoneid": site.zone, "templateid": site.template, "serviceofferingid": site.offering, **given}
-        return self.api.call("deployVirtualMachine", networkids=network, **what)["virtualmachine"]
+        return self.api.call("deployVirtualMachine", within=within, networkids=network, **what)["virtualmachine"]
 
     def source_nat(self, network):
         rows = self.api.list(

@@ -70,25 +70,25 @@ def test_a_host_without_libvirt_is_told_what_it_lacks(site, bare):
 
 
 def test_a_host_is_installed_by_ssh_serves_and_is_taken_back(site, bare):
-    row = add(site, bare)
+    row = add(site, bare, allocationstate="Disabled")
 
-    assert (row["state"], row["resourcestate"], row["hypervisor"]) == ("Up", "Enabled", "KVM")
+    assert (row["state"], row["resourcestate"], row["hypervisor"]) == ("Up", "Disabled", "KVM")
     with pytest.raises(ApiError, match="was added already"):
         add(site, bare)
     pid = installed(site, bare)[-1]
     site.lab.exec(bare, "kill", "-9", pid)
     until(lambda: installed(site, bare)[-1] not in (pid, "agent.log"), 30, "the agent is not started again")
     until(lambda: answers(site, row), 60, "it does not serve")
-    site.root.call("updateHost", id=row["id"], allocationstate="Disable")
 
     site.root.call("deleteHost", id=row["id"])
 
     turned_away = f"host {row['id']}"
     until(lambda: any(turned_away in line or "was revoked" in line for line in site.refusals()), 60, "no refusal")
 
-    again = add(site, bare)
+    again = add(site, bare, allocationstate="Disabled")
 
     assert (again["state"], again["id"] != row["id"]) == ("Up", True)
+    site.root.call("deleteHost", id=again["id"])
 
 
 def test_who_has_a_certificate_of_another_authority_is_turned_away_and_noted(site, lab, manager, agent_hosts):
