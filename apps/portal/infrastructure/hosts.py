@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from apps.portal import looks
 from apps.portal.appliances.kinds import ROUTER, SYSTEM_MACHINE
@@ -103,7 +103,8 @@ class WouldDo(Card):
         from apps.portal.components import Step
 
         count = MACHINE.rows(self.visit, hostid=self.row["id"], page=1, pagesize=1, details="min").count
-        moved = _("%(machines)s move to other hosts of the cluster") % {"machines": MACHINE.counted(count)}
+        text = ngettext("%(n)s moves to another host of the cluster", "%(n)s move to other hosts of the cluster", count)
+        moved = text % {"n": MACHINE.counted(count)}
         return [
             Step(status="todo", text=_("Nothing new is placed here")),
             Step(status="todo", text=moved if count else _("No machine has to move")),
