@@ -201,3 +201,19 @@ def test_a_job_that_failed_can_be_tried_again_where_its_row_allows_it(browser, a
 
     assert again in page
     assert "Try again" in page
+
+
+def test_the_page_of_a_machine_has_what_was_begun_about_it_with_its_steps(browser, alice, make, off, work):
+    visitor = browser(alice)
+    assert "Nothing was begun about it here" in visitor.page(f"/machines/{off.uuid}/jobs")
+    begun = start(visitor, off)
+
+    under_way = visitor.page(f"/machines/{off.uuid}/jobs")
+    work()
+    failed = visitor.page(f"/machines/{off.uuid}/jobs")
+
+    assert f'<a href="/jobs/{begun.job}">Start web-01</a>' in under_way
+    assert "Its turn has come" in under_way
+    assert "there is not enough capacity" in failed
+    other = make.vm(alice.account, name="web-02", state="Stopped")
+    assert "Start web-01" not in visitor.page(f"/machines/{other.uuid}/jobs")

@@ -21,6 +21,7 @@ from apps.portal.infrastructure import capacity
 from apps.portal.infrastructure.kinds import CLUSTER, HOST, POD, ZONE
 from apps.portal.infrastructure.looks import number
 from apps.portal.infrastructure.zones import HOST_COLUMNS, HOST_OWN, ID, Changes, above
+from apps.portal.jobs.tab import JOBS
 
 Text = str | Promise
 MIB = 1 << 20
@@ -131,6 +132,7 @@ class HostPage(DetailPage):
         Tab(SYSTEM_MACHINE, "hostid", ("name", "state", "systemvmtype", "privateip", "publicip")),
         Tab(ROUTER, "hostid", ("name", "state", "account", "guestnetworkname", "guestipaddress")),
         events_of("Host"),
+        JOBS,
     )
 
     @property
