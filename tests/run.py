@@ -134,6 +134,11 @@ def folder_suite(name: str) -> Callable[[Run], Result]:
     return lambda run: run.pytest(name, f"tests/{name}")
 
 
+def browser(run: Run) -> Result:
+    """Each half has a cloud and a Chromium of its own."""
+    return run.pytest("browser", "-n2", "--dist", "loadfile", "tests/browser")
+
+
 def conformance(run: Run) -> Result:
     """Every served command behaves as the catalogue says; what differs stands in a deviations file."""
     return run.commands("conformance", (sys.executable, "-m", "tests.conformance"))
@@ -156,7 +161,7 @@ SUITES: dict[str, Callable[[Run], Result]] = {
     "shell": folder_suite("shell"),
     "wire": folder_suite("wire"),
     "fuzz": folder_suite("fuzz"),
-    "browser": folder_suite("browser"),
+    "browser": browser,
     "lab": folder_suite("lab"),
     "conformance": conformance,
     "chaos": chaos,

@@ -153,3 +153,19 @@ def test_lately_tells_of_the_live_and_the_just_ended_jobs_of_these_accounts(alic
 
     assert [(job["job"], job["status"]) for job in found] == [(live, "queued"), (ended, "failed")]
     assert {job["account"] for job in found} == {alice.account.pk}
+
+
+def test_why_a_place_was_chosen_is_told_to_root_administrators_only(alice, make):
+    vm = make.vm(alice.account)
+    first, last, plain = (submit(alice, make, "is short") for _ in range(3))
+    about = {"row_kind": "machines.virtualmachine", "row_id": vm.pk}
+    for job, text in ((first, "before"), (last, "now")):
+        Job.objects.filter(uuid=job).update(explanation={"text": text}, **about)
+    Job.objects.filter(uuid=plain).update(**about)
+    watch, root, key = ports.watch.one(), make.root(), str(vm.uuid)
+
+    assert watch.explanation(root, first) == {"text": "before"}
+    assert watch.explanation(root, plain) is None
+    assert watch.placement(root, "machines.VirtualMachine", key) == {"text": "now"}
+    assert watch.explanation(alice, first) is None
+    assert watch.placement(alice, "machines.VirtualMachine", key) is None

@@ -144,3 +144,76 @@ def test_every_step_of_a_flow_that_people_watch_has_words():
     missing = [step.name for key in watched for step in FLOWS[key].steps if step.name not in WORDS]
 
     assert missing == []
+
+
+REFUSED = {
+    "text": "no host of zone z1 can take instance vm",
+    "dropped": [{"filter": "memory", "reason": "without enough memory", "dropped": 3}],
+}
+CHOSEN = {
+    "text": "h1: first of 2 that fit",
+    "host": {"id": "a", "name": "h1"},
+    "candidates": [
+        {"id": "a", "name": "h1", "room": 7, "weights": {"free": 0.5}},
+        {"id": "b", "name": "h2", "room": 6, "weights": {"free": 0.25}},
+    ],
+    "storage": [{"size": 2 << 30, "pool": {"id": "p", "name": "disks"}}],
+}
+
+
+def test_why_a_machine_is_where_it_is_is_told_to_administrators_only(browser, alice, make):
+    vm = make.vm(alice.account, state="Stopped")
+    job = Job(account=alice.account, command="startVirtualMachine", params={}, explanation=CHOSEN)
+    job.row_kind, job.row_id = "machines.virtualmachine", vm.pk
+    job.save()
+
+    to_root, to_owner = browser(make.root()).page(f"/machines/{vm.uuid}"), browser(alice).page(f"/machines/{vm.uuid}")
+
+    assert "Why is it here?" in to_root
+    assert "h1: first of 2 that fit" in to_root
+    assert '<a href="/hosts/b">h2</a>' in to_root
+    assert "chosen: free 0.5" in to_root
+    assert "Why is it here?" not in to_owner
+    assert "first of 2 that fit" not in to_owner
+
+
+def test_a_refusal_says_what_each_host_fell_out_for(browser, alice, make):
+    root = make.root()
+    result = '{"errorcode": 533, "errortext": "no room"}'
+    job = Job(account=root.account, command="startVirtualMachine", params={}, status="failed", result=result)
+    job.explanation, job.result_code, job.completed = REFUSED, 530, timezone.now()
+    job.save()
+
+    page = browser(root).page(f"/jobs/{job.uuid}")
+
+    assert "Why was this refused?" in page
+    assert "3 fell out: without enough memory" in page
+
+
+def test_a_job_that_failed_can_be_tried_again_where_its_row_allows_it(browser, alice, off, work):
+    visitor = browser(alice)
+    begun = start(visitor, off)
+    again = f'href="/do/startVirtualMachine?id={off.uuid}"'
+    assert again not in visitor.page(f"/jobs/{begun.job}")
+    work()
+
+    page = visitor.page(f"/jobs/{begun.job}")
+
+    assert again in page
+    assert "Try again" in page
+
+
+def test_the_page_of_a_machine_has_what_was_begun_about_it_with_its_steps(browser, alice, make, off, work):
+    visitor = browser(alice)
+    assert "Nothing was begun about it here" in visitor.page(f"/machines/{off.uuid}/jobs")
+    begun = start(visitor, off)
+
+    under_way = visitor.page(f"/machines/{off.uuid}/jobs")
+    work()
+    failed = visitor.page(f"/machines/{off.uuid}/jobs")
+
+    assert f'<a href="/jobs/{begun.job}">Start web-01</a>' in under_way
+    assert "Its turn has come" in under_way
+    assert "there is not enough capacity" in failed
+    other = make.vm(alice.account, name="web-02", state="Stopped")
+    assert "Start web-01" not in visitor.page(f"/machines/{other.uuid}/jobs")

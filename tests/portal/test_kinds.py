@@ -1,8 +1,11 @@
 """Every kind of rows that has pages: its list, its page, each tab, each form. And who sees none of them."""
 
+import re
+
 import pytest
 
 import apps.portal.urls  # noqa: F401 - declares every page
+from apps.core.callers import Kind
 from apps.core.commands import REGISTRY
 from apps.portal.frame.columns import columns_of
 from apps.portal.frame.detail import DetailPage
@@ -95,3 +98,24 @@ def test_a_tenant_begins_with_machines_an_operator_with_zones(browser, alice, ma
 
     assert "<h1>Operations</h1>" in browser(make.root()).page("/")
     assert f"<h1>{alice.account.name}</h1>" in browser(alice).page("/")
+
+
+@pytest.mark.parametrize("label", ["accounts.Account", "accounts.User", "domains.Domain", "firewall.SecurityGroup"])
+def test_what_is_of_another_domain_looks_like_what_does_not_exist(browser, make, label):
+    acme, blue = (make.domain(name, make.domain()) for name in ("acme", "blue"))
+    boss = make.caller("boss", domain=acme, kind=Kind.DOMAIN_ADMIN)
+    theirs = make.account("theirs", domain=blue)
+    row = {"accounts.Account": theirs, "accounts.User": theirs.users.get(), "domains.Domain": blue}.get(label)
+    row = row or make.row(label, theirs)
+    visitor, kind = browser(boss), KINDS[label]
+
+    foreign = visitor.get(kind.url(str(row.uuid)))
+    unknown = visitor.get(kind.url("00000000-0000-4000-8000-000000000000"))
+
+    assert (foreign.status_code, unknown.status_code) == (404, 404)
+    assert bare(foreign) == bare(unknown)
+
+
+def bare(answer):
+    """Without what differs from request to request: ids, tokens, the address itself."""
+    return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|[A-Za-z0-9]{64}", "", text(answer))

@@ -181,3 +181,14 @@ def test_a_domain_administrator_sees_its_own_part_of_the_tree(browser, make):
 
     assert "ROOT/acme" in page
     assert "blue" not in page
+
+
+def test_of_many_domains_the_first_are_shown_and_the_open_one_in_any_case(browser, root, make):
+    for number in range(45):
+        make.domain(f"d{number:02}", make.domain())
+    last = make.domain("d44")
+
+    page = browser(root).page(f"/domains/{last.uuid}")
+
+    assert "4 more: find them by name" in page
+    assert f'href="/domains/{last.uuid}" aria-current="page"' in page

@@ -20,6 +20,7 @@ from apps.portal.events.tabs import events_of
 from apps.portal.events.words import phrase
 from apps.portal.frame.detail import Card, DetailPage, FactsCard, RowsCard, Tab
 from apps.portal.frame.listing import ListPage
+from apps.portal.jobs.tab import JOBS
 from apps.portal.network.looks import CARD, TYPE
 from apps.portal.storage.kinds import VOLUME
 from apps.portal.storage.looks import DEVICE, OFFERED, ROLE
@@ -198,6 +199,7 @@ class MachinePage(DetailPage):
             counted=True,
         ),
         EVENTS,
+        JOBS,
     )
 
     @property

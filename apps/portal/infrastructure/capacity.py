@@ -26,19 +26,17 @@ FULL = {  # settings above which a cluster takes no more machines
     1: "cluster.cpu.allocated.capacity.disablethreshold",
     0: "cluster.memory.allocated.capacity.disablethreshold",
 }
+COMMON = "allocated.capacity.disablethreshold"  # what their names have in common
 LARGE = 10_000  # GiB from which TiB are told
 
 
 def thresholds(visit: Visit) -> dict[int, float]:
     """Percent, as they are set for all clusters; one of them may have its own."""
-    found = {}
-    for number, name in FULL.items():
-        if visit.may("listConfigurations"):
-            rows = visit.call("listConfigurations", name=name).get("configuration", [])
-            value = next((row["value"] for row in rows if row.get("value")), None)
-            if value is not None:
-                found[number] = float(value) * 100
-    return found
+    if not visit.may("listConfigurations"):
+        return {}
+    told = visit.call("listConfigurations", name=COMMON).get("configuration", [])
+    values = {row["name"]: row["value"] for row in told if row.get("value")}
+    return {number: float(values[name]) * 100 for number, name in FULL.items() if name in values}
 
 
 def uses(rows: Iterable[Row], marks: Mapping[int, float] | None = None) -> list[dict[str, Any]]:

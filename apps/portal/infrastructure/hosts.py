@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from apps.portal import looks
 from apps.portal.appliances.kinds import ROUTER, SYSTEM_MACHINE
@@ -21,6 +21,7 @@ from apps.portal.infrastructure import capacity
 from apps.portal.infrastructure.kinds import CLUSTER, HOST, POD, ZONE
 from apps.portal.infrastructure.looks import number
 from apps.portal.infrastructure.zones import HOST_COLUMNS, HOST_OWN, ID, Changes, above
+from apps.portal.jobs.tab import JOBS
 
 Text = str | Promise
 MIB = 1 << 20
@@ -103,7 +104,8 @@ class WouldDo(Card):
         from apps.portal.components import Step
 
         count = MACHINE.rows(self.visit, hostid=self.row["id"], page=1, pagesize=1, details="min").count
-        moved = _("%(machines)s move to other hosts of the cluster") % {"machines": MACHINE.counted(count)}
+        text = ngettext("%(n)s moves to another host of the cluster", "%(n)s move to other hosts of the cluster", count)
+        moved = text % {"n": MACHINE.counted(count)}
         return [
             Step(status="todo", text=_("Nothing new is placed here")),
             Step(status="todo", text=moved if count else _("No machine has to move")),
@@ -130,6 +132,7 @@ class HostPage(DetailPage):
         Tab(SYSTEM_MACHINE, "hostid", ("name", "state", "systemvmtype", "privateip", "publicip")),
         Tab(ROUTER, "hostid", ("name", "state", "account", "guestnetworkname", "guestipaddress")),
         events_of("Host"),
+        JOBS,
     )
 
     @property

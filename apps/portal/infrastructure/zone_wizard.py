@@ -2,6 +2,7 @@
 gone on with where it stopped. Written by hand: no declaration knows that a zone needs fifteen calls in an order.
 """
 
+import re
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +24,7 @@ from apps.portal.visits import NotFound, Visit
 
 Text = str | Promise
 LAST = len(STEPS)
+NAMED = re.compile(r"'(\$[a-z_]+)'")  # an id that is not known yet: a shell puts it in
 COMMANDS = {1: "zone", 2: "net", 3: "traffic-guest", 4: "pod", 5: "cluster", 6: "host", 7: "pool", 8: "store"}
 
 
@@ -181,11 +183,12 @@ class Wizard(ZonePages):
     @property
     def script(self) -> str:
         every = [(name, {n: v for n, v in params.items() if v}) for name, params in zone_plan.calls(self.draft)]
-        return "\n".join(calls.line(name, params, "cs") for name, params in every)
+        text = "\n".join(calls.line(name, params, "cs") for name, params in every)
+        return NAMED.sub(r'"\1"', text)
 
     @property
     def script_said(self) -> str:
-        return _("All %(count)s calls as a script") % {"count": len(zone_plan.actions(self.draft))}
+        return _("All %(count)s calls in their order") % {"count": len(zone_plan.actions(self.draft))}
 
     # the form
 

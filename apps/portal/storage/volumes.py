@@ -16,6 +16,7 @@ from apps.portal.frame.detail import Card, DetailPage, FactsCard
 from apps.portal.frame.fields import FormField
 from apps.portal.frame.forms import Form
 from apps.portal.frame.listing import ListPage
+from apps.portal.jobs.tab import JOBS
 from apps.portal.storage.kinds import VOLUME
 from apps.portal.storage.looks import OFFERED, ROLE
 
@@ -88,7 +89,7 @@ class VolumePage(DetailPage):
     main = (AttachedCard,)
     side = (VolumeFacts,)
     with_tags = True
-    tabs = (events_of("Volume"),)
+    tabs = (events_of("Volume"), JOBS)
 
     @property
     def sub(self) -> Text:

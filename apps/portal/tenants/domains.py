@@ -27,7 +27,7 @@ from apps.portal.tenants.looks import ACCOUNT_OWN
 from apps.portal.visits import Row
 
 Text = str | Promise
-CHILDREN, ACCOUNTS = 200, 100
+CHILDREN, ACCOUNTS = 40, 50
 
 
 @dataclass
@@ -35,6 +35,7 @@ class Branch:
     row: Row
     on: bool = False
     children: list["Branch"] = field(default_factory=list)
+    more: int = 0  # children that are not shown: there are too many to look through
 
     @property
     def url(self) -> str:
@@ -94,17 +95,22 @@ class Domains(Page):
         root = Branch(self.path[0], on=self.path[0]["id"] == self.row["id"])
         branch = root
         for place, row in enumerate(self.path):
-            branch.children = [Branch(each, on=each["id"] == self.row["id"]) for each in self.children_of(row)]
-            if place + 1 < len(self.path):
-                below = self.path[place + 1]
-                branch = next((b for b in branch.children if b.row["id"] == below["id"]), branch)
+            found, count = self.children_of(row)
+            below = self.path[place + 1] if place + 1 < len(self.path) else None
+            if below and all(each["id"] != below["id"] for each in found):
+                found = [*found, below]
+            branch.children = [Branch(each, on=each["id"] == self.row["id"]) for each in found]
+            branch.more = count - len(found)
+            if below:
+                branch = next(b for b in branch.children if b.row["id"] == below["id"])
         return root
 
-    def children_of(self, row: Row) -> list[Row]:
+    def children_of(self, row: Row) -> tuple[list[Row], int]:
+        """The first of them, and how many there are."""
         if not row.get("haschild"):
-            return []
-        found = self.visit.list("listDomainChildren", id=row["id"], page=1, pagesize=CHILDREN).rows
-        return sorted(found, key=lambda each: str(each["name"]))
+            return [], 0
+        found = self.visit.list("listDomainChildren", id=row["id"], page=1, pagesize=CHILDREN)
+        return sorted(found.rows, key=lambda each: str(each["name"])), found.count
 
     @property
     def found(self) -> list[Row]:

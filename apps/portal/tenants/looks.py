@@ -43,7 +43,7 @@ class LimitUse(Column):
 
 
 ACCOUNT_OWN = {
-    "machineuse": LimitUse("machineuse", gettext_lazy("Machines"), word="vm"),
-    "memoryuse": LimitUse("memoryuse", gettext_lazy("Memory"), word="memory"),
-    "storageuse": LimitUse("storageuse", gettext_lazy("Storage"), word="primarystorage"),
+    "machineuse": LimitUse("machineuse", gettext_lazy("Machines"), word="vm", detail="resource"),
+    "memoryuse": LimitUse("memoryuse", gettext_lazy("Memory"), word="memory", detail="resource"),
+    "storageuse": LimitUse("storageuse", gettext_lazy("Storage"), word="primarystorage", detail="resource"),
 }
