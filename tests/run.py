@@ -21,8 +21,8 @@ SHORT = 60  # lines of the log of a suite that failed
 TYPED = ("agent", "apps/core", "apps/jobs", "apps/hypervisors", "cloudportal", *sorted(HERE.glob("apps/*/services*")))
 # They start processes of their own, or are for the servers of their own suite.
 APART = ("tests/shell", "tests/wire", "tests/fuzz", "tests/chaos", "tests/lab", "tests/browser")
-# What stands or falls with the database: the kernel, jobs, locks, crashes, races and the rules for every command.
-ON_MARIADB = ("tests",)
+# These know no database, or ask of it what the others ask.
+ONCE = ("tests/agent", "tests/hypervisors", "tests/portal", "tests/test_catalogue.py")
 
 
 @dataclass
@@ -123,7 +123,8 @@ def unit(run: Run) -> Result:
 
 
 def on_mariadb(run: Run) -> Result:
-    return run.pytest("mariadb", *apart(), "-n2", *ON_MARIADB, DATABASE_URL=run.database())
+    once = [f"--ignore={path}" for path in ONCE]
+    return run.pytest("mariadb", *apart(), *once, "-n2", "tests", DATABASE_URL=run.database())
 
 
 def apart() -> list[str]:

@@ -12,6 +12,7 @@ from agent.storage import qcow2
 from agent.storage.nfs import Export
 from agent.storage.sources import Source
 
+MOUNTS = Path("/proc/self/mountinfo")
 OFD_GETLK = 36  # fcntl's number; not in the module before Python 3.12
 FLOCK = struct.Struct("hhqqi4x")
 QEMU_LOCKS = (100, 200)  # bytes of a file on which QEMU's locks lie
@@ -178,7 +179,7 @@ class NfsFolder:
 
 def _is_mounted(path: Path) -> bool:
     """At it or above it, other than the root of the machine."""
-    with open("/proc/self/mountinfo") as lines:
+    with MOUNTS.open() as lines:
         points = {line.split()[4].encode().decode("unicode_escape") for line in lines}
     real = path.resolve()
     return any(str(place) in points for place in (real, *real.parents) if place != place.parent)

@@ -6,6 +6,7 @@ import pytest
 
 from agent.http.errors import Busy, Invalid, Refused
 from agent.http.keys import Deadline
+from agent.storage import folders
 from agent.storage.specs import DiskSpec, PoolSpec
 from tests.agent.storage.conftest import MIB, Host, disk, image, new, qemu_img
 
@@ -196,7 +197,11 @@ def test_while_a_pool_cannot_be_used_nobody_says_that_a_disk_is_gone(host, pool,
         ("NetworkFilesystem", "nfs:///path", "say nfs://server/path"),
     ],
 )
-def test_storage_that_cannot_be_used_is_refused_and_not_remembered(host, place, soon, type, url, text):
+def test_storage_that_cannot_be_used_is_refused_and_not_remembered(
+    host, place, soon, tmp_path, monkeypatch, type, url, text
+):
+    (tmp_path / "mounts").write_text("22 1 8:1 / / rw - ext4 /dev/sda1 rw\n")  # the place itself may be in memory
+    monkeypatch.setattr(folders, "MOUNTS", tmp_path / "mounts")
     pool = PoolSpec(new(), type, url.format(place=place))
 
     with pytest.raises((Refused, Invalid), match=text.format(place=place)):
