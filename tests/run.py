@@ -21,7 +21,7 @@ SHORT = 60  # lines of the log of a suite that failed
 TYPED = ("agent", "apps/core", "apps/jobs", "apps/hypervisors", "cloudportal", *sorted(HERE.glob("apps/*/services*")))
 # They start processes of their own, or are for the servers of their own suite.
 APART = ("tests/shell", "tests/wire", "tests/fuzz", "tests/chaos", "tests/lab", "tests/browser")
-# What stands or falls with the database: the kernel, jobs, locks, crashes, races, audits, lists, rules for all commands.
+# What stands or falls with the database: kernel, jobs, locks, crashes, races, audits, lists, rules for all commands.
 ON_MARIADB = (
     *("tests/core", "tests/accounts", "tests/limits", "tests/tags", "tests/events", "tests/agents"),
     *(str(path.relative_to(HERE)) for path in sorted(HERE.glob("tests/test_*.py")) if path.stem != "test_catalogue"),
