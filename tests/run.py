@@ -59,7 +59,7 @@ class Run:
         self.stack = stack
         self.server: mariadb.MariaDB | None = None
         self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="portal-test-", dir=quick_disk())))
-        self.folder.chmod(0o711)  # a database server runs as its own user, below here
+        self.folder.chmod(0o1777)  # as /tmp: a database server runs as its own user and keeps what it needs there
 
     def database(self) -> str:
         if self.server is None:
