@@ -4,6 +4,7 @@ import pytest
 
 from apps.compute.services import affinity, places
 from apps.core.errors import InsufficientCapacity
+from apps.core.retry import atomically
 from apps.machines.models import Reservation
 from apps.machines.services import placement
 from tests.machines.conftest import books
@@ -100,7 +101,7 @@ def test_machines_of_a_group_that_start_together_are_together_or_apart(park, kin
     group = affinity.create(owner=park.owner, name="g", kind=kind)
     machines = [park.machine(disks=()) for _ in range(THREADS)]
     for vm in machines:
-        affinity.join(vm, [group])
+        atomically(affinity.join)(vm, [group])
 
     got, _ = race(machines, lambda vm: places.reserve(vm, {}, ()))
 

@@ -93,6 +93,8 @@ def assigned(row: PublicAddress) -> PublicAddress:
 @atomically
 def begin_release(row: PublicAddress) -> None:
     """Its rules go, and it leaves the document; it is free for others when the devices know that: ``let_go``."""
+    if row.network is not None:
+        addressing.hold(row.network)  # rules are made under it: none comes after those that go here
     for answer in ports.address_released.all():
         answer(row)
     ADDRESS.fire(row, "Refused" if row.state == A.ALLOCATING else "Release")
