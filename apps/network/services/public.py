@@ -93,13 +93,11 @@ def assigned(row: PublicAddress) -> PublicAddress:
 @atomically
 def begin_release(row: PublicAddress) -> None:
     """Its rules go, and it leaves the document; it is free for others when the devices know that: ``let_go``."""
-    if row.network is not None:
-        addressing.hold(row.network)  # rules are made under it: none comes after those that go here
+    if row.network_id:
+        addressing.changed(row.network_id)  # first: its row is locked, and no rule is made after those that go here
     for answer in ports.address_released.all():
         answer(row)
     ADDRESS.fire(row, "Refused" if row.state == A.ALLOCATING else "Release")
-    if row.network_id:
-        addressing.changed(row.network_id)
 
 
 @atomically
