@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.core.commands import REGISTRY
+from apps.core.errors import CloudError
 from apps.portal import gate, services, words
 from apps.portal.frame.pages import Page
 from apps.portal.kinds import KINDS, Action, Kind
@@ -108,7 +109,7 @@ class Act(Page):
         if "ids" in REGISTRY[self.kind.listing].fields:
             try:
                 found = self.kind.rows(self.visit, ids=",".join(keys)).rows
-            except Exception:  # one of them is gone: the others count all the same
+            except CloudError:  # one of them is gone: the others count all the same
                 found = []
             if found:
                 return list(found)
