@@ -159,7 +159,7 @@ def rows(root_api, ids):
 def look_at(someone, name, path):
     """In both sizes and themes."""
     answer = someone.go(path)
-    wrong = [] if answer.status in (200, 404) else [f"status {answer.status}"]
+    wrong = [] if answer.status == (404 if name == "not-found" else 200) else [f"status {answer.status}"]
     for size, theme in WAYS:
         someone.dress(size, theme)
         wrong += seen(someone, name)
