@@ -58,13 +58,20 @@ def far():
     return zone
 
 
+def elsewhere(world, vm):
+    """Of hosts that are alike chance takes one."""
+    return next(host for host in world.hosts if host.pk != world.read(vm).host_id)
+
+
 def hold(world, vm):
     Reservation.objects.create(vm=vm, host=world.hosts[0], cpu_mhz=1, memory_mib=1)
 
 
 BREAKS = {
     (PLACES, "runs on no host"): lambda w: vms(w.up).update(host=None),
-    (PLACES, "holds no place on its host"): lambda w: Reservation.objects.filter(vm=w.up).update(host=w.hosts[1]),
+    (PLACES, "holds no place on its host"): lambda w: Reservation.objects.filter(vm=w.up).update(
+        host=elsewhere(w, w.up)
+    ),
     (PLACES, "is down and on a host"): lambda w: vms(w.aside).update(host=w.hosts[0]),
     (PLACES, "is down and holds a place"): lambda w: hold(w, w.failed),
     (PLACES, "a machine that is gone holds a place"): lambda w: vms(w.up).kernel_update(removed=GONE),
