@@ -43,6 +43,15 @@ class World:
         self.half = self._domains()
         self.first = self._accounts()
 
+    def as_many_accounts(self) -> None:
+        """Accounts that own nothing, until there are as many as rows of the other kinds."""
+        (first := Account(name="idle", domain=self.half, role=Role.all_tenants.filter(kind=Kind.TENANT)[0])).save()
+        fill.clone(first, self.rows - self.accounts - 1, {"name": fill.text("i"), "domain_id": self._one_in_two()})
+        fill.analyze(Account)
+
+    def _one_in_two(self) -> str:
+        return f"CASE WHEN x.n % 2 = 0 THEN {self.half.pk} ELSE {self.admin.domain_id} END"
+
     def _domains(self) -> Domain:
         root = Domain.all_tenants.get(parent=None)
         half = domains.create(name="half", parent=root)
@@ -58,9 +67,8 @@ class World:
         boss = Role.all_tenants.filter(kind=Kind.DOMAIN_ADMIN).order_by("pk")[0]
         Account(name="boss", domain=self.half, role=boss, type=Account.Type.DOMAIN_ADMIN).save()
         (first := Account(name="u0", domain=self.half, role=role)).save()
-        half = f"CASE WHEN x.n % 2 = 0 THEN {self.half.pk} ELSE {self.admin.domain_id} END"
         numbered = fill.text("u").replace("x.n", "(x.n + 1)")
-        fill.clone(first, self.accounts - 1, {"name": numbered, "domain_id": half})
+        fill.clone(first, self.accounts - 1, {"name": numbered, "domain_id": self._one_in_two()})
         return first.pk
 
     def _zone(self) -> tuple[Zone, Host]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from apps.core.keys import Keys
 from apps.core.models import Detail
 from apps.core.responses import Computed, Field, Response
 
@@ -22,7 +23,7 @@ def details_of(label: str) -> Callable[[Sequence[int]], dict[int, dict[str, Any]
 
     def fn(keys: Sequence[int]) -> dict[int, dict[str, Any]]:
         found: dict[int, dict[str, Any]] = {}
-        rows = Detail.objects.filter(kind=label.lower(), row_id__in=keys, display=True)
+        rows = Detail.objects.filter(kind=label.lower(), row_id__among=Keys(keys), display=True)
         for key, name, value in rows.values_list("row_id", "name", "value"):
             found.setdefault(key, {"details": {}})["details"][name] = value
         return found

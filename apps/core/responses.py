@@ -15,6 +15,7 @@ from django.db.models import ExpressionWrapper, F
 
 from apps.core import ports
 from apps.core.callers import Caller
+from apps.core.keys import Keys
 
 
 class View(Enum):
@@ -38,7 +39,9 @@ class Field:
 
 @dataclass(frozen=True)
 class Computed:
-    """A value made of columns; ``fn`` gets them in the order of ``sources`` and must not query."""
+    """A value made of columns; ``fn`` gets them in the order of ``sources`` and must not query. Without columns it is
+    the same for every row and asked once.
+    """
 
     sources: tuple[str, ...]
     fn: Callable[..., Any]
@@ -46,6 +49,7 @@ class Computed:
     detail: str = ""
     help_text: str = ""
     type: str = ""  # as listApis says it; from the annotation of ``fn`` if empty
+    few: bool = False  # of columns with few different values: kept for each, and never to be changed by who reads it
 
 
 @dataclass(frozen=True)
@@ -120,6 +124,8 @@ class Plain(Response):
 
 
 Part = Field | Computed | Many | Batch
+Reads = list[tuple[int, Callable[[Any], Any] | None]]  # place in the raw row, and how it is told
+KEPT = 256  # values of one projection's fields of few values
 _PROJECTIONS: dict[Any, "Projection"] = {}
 
 
@@ -151,7 +157,10 @@ class Projection:
         self.sources = list(dict.fromkeys([*plain.values(), *(s for f in computed.values() for s in f.sources)]))
         at = {source: place for place, source in enumerate(self.sources, start=1)}
         self.plain = [(n, at[s], column(self.model, s)) for n, s in plain.items()]
-        self.computes = [(n, f.fn, [at[s] for s in f.sources]) for n, f in computed.items()]
+        told = {n: f.fn() for n, f in computed.items() if not f.sources}
+        self.same = {n: value for n, value in told.items() if value is not None}
+        self.computes = [(n, f, [at[s] for s in f.sources]) for n, f in computed.items() if f.sources]
+        self.kept: dict[tuple[Any, ...], Any] = {}
 
     @cached_property
     def reads(self) -> list[tuple[str, int, Callable[[Any], Any] | None]]:
@@ -159,9 +168,9 @@ class Projection:
         return [(name, place, wire_form(field)) for name, place, field in self.plain]
 
     @cached_property
-    def computed(self) -> list[tuple[str, Callable[..., Any], list[tuple[int, Callable[[Any], Any] | None]]]]:
+    def computed(self) -> list[tuple[str, Computed, Reads]]:
         forms = [wire_form(column(self.model, source)) for source in self.sources]
-        return [(name, fn, [(place, forms[place - 1]) for place in places]) for name, fn, places in self.computes]
+        return [(name, how, [(place, forms[place - 1]) for place in places]) for name, how, places in self.computes]
 
     def query(self, rows: models.QuerySet, key: str = "pk") -> models.QuerySet:
         names = [f"c{place}" for place in range(len(self.sources))]
@@ -169,7 +178,7 @@ class Projection:
         return rows.annotate(**columns).values_list(key, *names)
 
     def rows(self, keys: Sequence[int]) -> dict[int, dict[str, Any]]:
-        found = {raw[0]: raw for raw in self.query(self.model._base_manager.filter(pk__in=keys))}
+        found = {raw[0]: raw for raw in self.query(self.model._base_manager.filter(pk__among=Keys(keys)))}
         answers = {key: self.answer(found[key]) for key in keys if key in found}
         self._complete(answers)
         return answers
@@ -191,7 +200,7 @@ class Projection:
         where = {**many.where, **({"kind": self.model._meta.label_lower} if many.by_kind else {})}
         if not many.by_kind and hasattr(inner.model, "removed"):
             where["removed"] = None
-        rows = inner.model._base_manager.filter(**{f"{many.link}__in": list(answers)}, **where).order_by("pk")
+        rows = inner.model._base_manager.filter(**{f"{many.link}__among": Keys(answers)}, **where).order_by("pk")
         links = dict(rows.values_list("pk", many.link)) if inner.many or inner.batches else None
         if links is None:
             for raw in inner.query(rows, many.link):
@@ -203,15 +212,25 @@ class Projection:
             answers[links[key]][name].append(answer)
 
     def answer(self, raw: tuple[Any, ...]) -> dict[str, Any]:
-        answer = {}
+        answer = dict(self.same)
         for name, place, form in self.reads:
             if (value := raw[place]) is not None:
                 answer[name] = form(value) if form else value
-        for name, fn, reads in self.computed:
-            values = [form(raw[at]) if form and raw[at] is not None else raw[at] for at, form in reads]
-            if (value := fn(*values)) is not None:
+        for name, how, reads in self.computed:
+            value = self._few(name, how, reads, raw) if how.few else _value(how, reads, raw)
+            if value is not None:
                 answer[name] = value
         return answer
+
+    def _few(self, name: str, how: Computed, reads: Reads, raw: tuple[Any, ...]) -> Any:
+        key = (name, *[raw[at] for at, _ in reads])
+        if key not in (kept := self.kept):
+            kept = self.kept = {**(kept if len(kept) < KEPT else {}), key: _value(how, reads, raw)}
+        return kept[key]
+
+
+def _value(how: Computed, reads: Reads, raw: tuple[Any, ...]) -> Any:
+    return how.fn(*[form(raw[at]) if form and raw[at] is not None else raw[at] for at, form in reads])
 
 
 def column(model: Any, source: str) -> models.Field:
@@ -223,8 +242,8 @@ def column(model: Any, source: str) -> models.Field:
 
 
 def as_stored(model: Any, source: str) -> ExpressionWrapper | F:
-    """Ids and dates are read as text: Django would make 500 x 5 objects of them, and we strings again."""
-    raw = isinstance(column(model, source), models.UUIDField | models.DateTimeField)
+    """Ids, dates and documents are read as text: Django would make 500 x 5 objects of them, and we strings again."""
+    raw = isinstance(column(model, source), models.UUIDField | models.DateTimeField | models.JSONField)
     return ExpressionWrapper(F(source), output_field=models.CharField()) if raw else F(source)
 
 
@@ -233,6 +252,8 @@ def wire_form(field: models.Field) -> Callable[[Any], Any] | None:
         return wire_date
     if isinstance(field, models.UUIDField) and not connection.features.has_native_uuid_field:
         return dashed
+    if isinstance(field, models.JSONField):
+        return orjson.loads
     return None
 
 

@@ -11,6 +11,7 @@ from apps.core.callers import Caller
 from apps.core.commands import CreateCommand, Spec
 from apps.core.dispatch import described, subject
 from apps.core.errors import InvalidParameter
+from apps.core.keys import Keys
 from apps.core.logs import request_id
 from apps.core.retry import atomically
 from apps.jobs import locks, wake
@@ -23,7 +24,7 @@ class Submitter:
         renew()
 
     def pending(self, kind: str, keys: Sequence[int]) -> Mapping[int, str]:
-        live = Job.objects.filter(row_kind=kind, row_id__in=keys, status__in=Job.LIVE)
+        live = Job.objects.filter(row_kind=kind, row_id__among=Keys(keys), status__in=Job.LIVE)
         return {key or 0: str(uuid) for key, uuid in live.order_by("-pk").values_list("row_id", "uuid")}
 
     @atomically

@@ -6,6 +6,7 @@ from typing import Any
 from apps.accounts import ports
 from apps.core.answers import OwnedResponse, TagResponse, details_of
 from apps.core.callers import Kind
+from apps.core.keys import Keys
 from apps.core.responses import Batch, Computed, Field, Many, Plain, Response
 from apps.rbac.models import TYPES
 
@@ -102,7 +103,9 @@ class DomainResponse(Response):
     def _children(keys: Sequence[int]) -> dict[int, dict[str, Any]]:  # noqa: N805 - a function of the class body
         from apps.domains.models import Domain
 
-        parents = set(Domain.all_tenants.filter(parent__in=keys).values_list("parent_id", flat=True).distinct())
+        parents = set(
+            Domain.all_tenants.filter(parent__among=Keys(keys)).values_list("parent_id", flat=True).distinct()
+        )
         return {key: {"haschild": key in parents} for key in keys}
 
     haschild = Batch(_children, {"haschild": "boolean"})

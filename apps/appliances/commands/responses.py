@@ -6,6 +6,7 @@ from typing import Any
 from apps.appliances.models import Router
 from apps.appliances.services import machines
 from apps.core.answers import OwnedResponse
+from apps.core.keys import Keys
 from apps.core.responses import FULL, Batch, Computed, Field, Response
 from apps.infrastructure.commands.responses import text
 from apps.network.models import PublicAddress
@@ -59,7 +60,7 @@ CARDS = {
 
 def cards(keys: Sequence[int]) -> dict[int, dict[str, Any]]:
     """The public side of routers, and both cards as nested answers: two queries for a page."""
-    routers = list(Router.objects.filter(vm__in=keys).exclude(network=None).select_related("vm", "network"))
+    routers = list(Router.objects.filter(vm__among=Keys(keys)).exclude(network=None).select_related("vm", "network"))
     held = PublicAddress.all_tenants.filter(network__in=[r.network_id for r in routers], is_source_nat=True)
     public = {row.network_id: row for row in held.select_related("address__range")}
     found: dict[int, dict[str, Any]] = {key: {"nic": []} for key in keys}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from apps.core.answers import OwnedResponse, TagResponse
+from apps.core.keys import Keys
 from apps.core.responses import FULL, Batch, Computed, Field, Many, Response
 from apps.firewall.models import Member
 
@@ -94,7 +95,7 @@ class GroupRuleResponse(Response):
 
 def members(keys: Sequence[int]) -> dict[int, dict[str, Any]]:
     found: dict[int, list[str]] = {key: [] for key in keys}
-    for group, uuid in Member.objects.filter(group__in=keys).values_list("group", "vm__uuid"):
+    for group, uuid in Member.objects.filter(group__among=Keys(keys)).values_list("group", "vm__uuid"):
         found[group].append(str(uuid))
     return {key: {"virtualmachineids": ids, "virtualmachinecount": len(ids)} for key, ids in found.items()}
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from apps.core.answers import OwnedResponse, TagResponse, details_of
+from apps.core.keys import Keys
 from apps.core.responses import Batch, Computed, Field, Many, Response
 from apps.images.models import TemplateCopy
 
@@ -23,7 +24,9 @@ def status_of(state: str, percent: int, error: str, is_iso: bool) -> str:
 def copies_of(keys: Sequence[int], zone: int | None = None) -> dict[int, dict[str, Any]]:
     """Of the zone that was asked for, else of the first where it is ready."""
     found: dict[int, dict[str, Any]] = {key: {"isready": False, "status": "Processing"} for key in keys}
-    rows = TemplateCopy.all_tenants.filter(template__in=keys, **({"zone": zone} if zone else {})).order_by("pk")
+    rows = TemplateCopy.all_tenants.filter(template__among=Keys(keys), **({"zone": zone} if zone else {})).order_by(
+        "pk"
+    )
     columns = ("template", "template__is_iso", "state", "percent", "error", "physical_bytes")
     for key, is_iso, state, percent, error, size, uuid, name in rows.values_list(*columns, "zone__uuid", "zone__name"):
         ready = state == TemplateCopy.State.READY

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from apps.core.answers import TagResponse, details_of
+from apps.core.keys import Keys
 from apps.core.responses import FULL, Batch, Computed, Field, Many, Response
 from apps.infrastructure import capacity
 from apps.infrastructure.models import HostTag, Pod, PodRange
@@ -84,11 +85,11 @@ RANGES = dict.fromkeys(("startip", "endip", "forsystemvms", "vlanid", "ipranges"
 def ranges_of(keys: Sequence[int]) -> dict[int, dict[str, Any]]:
     """The range that each pod was made with and those that were added: as lists that go together, and as records."""
     rows: dict[int, list[tuple[str, str, str, str, str]]] = {}
-    for key, start, end, gateway in Pod.including_removed.filter(pk__in=keys).values_list(
+    for key, start, end, gateway in Pod.including_removed.filter(pk__among=Keys(keys)).values_list(
         "pk", "start_ip", "end_ip", "gateway"
     ):
         rows[key] = [(start, end, gateway, "0", UNTAGGED)]
-    more = PodRange.objects.filter(pod__in=keys).order_by("pk")
+    more = PodRange.objects.filter(pod__among=Keys(keys)).order_by("pk")
     for key, start, end, gateway, system, vlan in more.values_list(
         "pod", "start_ip", "end_ip", "pod__gateway", "for_system_vms", "vlan"
     ):
@@ -150,7 +151,7 @@ def in_bytes(mib: int) -> int:
 
 def tags_of(keys: Sequence[int]) -> dict[int, dict[str, Any]]:
     found: dict[int, list[str]] = {}
-    for key, tag in HostTag.objects.filter(host__in=keys).order_by("tag").values_list("host_id", "tag"):
+    for key, tag in HostTag.objects.filter(host__among=Keys(keys)).order_by("tag").values_list("host_id", "tag"):
         found.setdefault(key, []).append(tag)
     return {key: {"hosttags": ",".join(tags), "explicithosttags": ",".join(tags)} for key, tags in found.items()}
 

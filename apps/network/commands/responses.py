@@ -50,7 +50,7 @@ class NetworkResponse(OwnedResponse):
     egressdefaultpolicy = Field("offering__egress_default_allow")
     specifyvlan = Field("offering__specify_vlan")
     ispersistent = Field("offering__is_persistent")
-    service = Computed(("offering__services", "offering__capabilities"), services_of, type="list")
+    service = Computed(("offering__services", "offering__capabilities"), services_of, type="list", few=True)
     specifyipranges = Field("specify_ip_ranges")
     cidr = text("cidr")
     gateway = Field(type="string")

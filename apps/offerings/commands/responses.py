@@ -6,6 +6,7 @@ from typing import Any
 from django.apps import apps
 
 from apps.core.answers import details_of
+from apps.core.keys import Keys
 from apps.core.responses import FULL, Batch, Computed, Field, Response
 from apps.offerings.models import ServiceOffering
 
@@ -65,7 +66,7 @@ def _service_details(keys: Sequence[int]) -> dict[int, dict[str, Any]]:
     """What the operator gave, and the bounds of a customized offering."""
     details = details_of("offerings.ServiceOffering")(keys)
     found = {key: dict(values["details"]) for key, values in details.items()}
-    rows = ServiceOffering.including_removed.filter(pk__in=keys, customized=True)
+    rows = ServiceOffering.including_removed.filter(pk__among=Keys(keys), customized=True)
     for key, *bounds in rows.values_list("pk", *BOUNDS.values()):
         given = {n: str(b) for n, b in zip(BOUNDS, bounds, strict=True) if b is not None}
         if given:
