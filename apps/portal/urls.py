@@ -7,6 +7,7 @@ from django.urls import path
 
 import apps.portal
 import apps.portal.frame.acts
+import apps.portal.frame.do
 from apps.portal import gate, statics
 from apps.portal.frame.pages import urlpatterns as pages
 from apps.portal.visits import NotFound, Visit

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from apps.portal.network.editors import Forwards, Holes, Typed
 from apps.portal.network.picture import picture
-from apps.portal.network.rules import Forwards, Holes, Typed
 from apps.portal.visits import Visit
 from tests.portal.conftest import text
 

@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from apps.portal.compute.order import KIND, Order
-from apps.portal.compute.wizard_steps import STEPS, NetworkStep
+from apps.portal.compute.steps import STEPS, NetworkStep
 from apps.portal.models import Begun, Draft
 from tests.portal.conftest import field, text
 

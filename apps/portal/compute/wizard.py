@@ -16,7 +16,7 @@ from apps.portal.components import Step as Shown
 from apps.portal.components import WizardStep
 from apps.portal.compute.kinds import MACHINE
 from apps.portal.compute.order import KIND, LAUNCHED, Order
-from apps.portal.compute.wizard_steps import ASKED_IN, STEPS, NetworkStep, Step
+from apps.portal.compute.steps import ASKED_IN, STEPS, NetworkStep, Step
 from apps.portal.frame.fields import about
 from apps.portal.frame.pages import Page
 from apps.portal.limits.limits import uses

@@ -13,6 +13,7 @@ from apps.core.responses import ALL, Batch, Computed, Field, Many, Response, Vie
 from apps.portal import looks, words
 from apps.portal.components import Copy, State
 from apps.portal.kinds import kind_of
+from apps.portal.labels import LABELS
 from apps.portal.visits import Row
 
 Text = str | Promise
@@ -126,7 +127,7 @@ def _columns_of(response: type[Response]) -> Mapping[str, Column]:
             found[name] = _column(name, wire_type(response, part, name), part)
     linked = {name: _link(response, name) for name in found}
     columns = {name: replace(column, to=linked[name][0], key=linked[name][1]) for name, column in found.items()}
-    return {name: column for name, column in columns.items() if name in words.LABELS}
+    return {name: column for name, column in columns.items() if name in LABELS}
 
 
 def _column(name: str, wire: str, part: Field | Computed | Batch) -> Column:

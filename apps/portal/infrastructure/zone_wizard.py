@@ -16,7 +16,7 @@ from apps.portal.components import Step as Shown
 from apps.portal.frame import calls
 from apps.portal.frame.fields import FormField
 from apps.portal.frame.pages import Page
-from apps.portal.infrastructure import zone_checks, zone_plan
+from apps.portal.infrastructure import zone_calls, zone_checks, zone_plan
 from apps.portal.infrastructure.kinds import ZONE
 from apps.portal.infrastructure.zone_checks import Check
 from apps.portal.infrastructure.zone_draft import KIND, STEPS, Step, ZoneDraft
@@ -141,7 +141,7 @@ class Wizard(ZonePages):
     def open_again(self) -> set[int]:
         """Where it stopped may be corrected, and what comes after it."""
         key = self.draft.failed.get("key")
-        plan = zone_plan.actions(self.draft) if key else []
+        plan = zone_calls.actions(self.draft) if key else []
         made = {action.step for action in plan if action.key in self.draft.made}
         return {action.step for action in plan if action.key not in self.draft.made} - made
 
@@ -168,7 +168,7 @@ class Wizard(ZonePages):
         key = COMMANDS.get(self.number, "enable")
         plan = {
             action.key: call
-            for action, call in zip(zone_plan.actions(self.draft), zone_plan.calls(self.draft), strict=True)
+            for action, call in zip(zone_calls.actions(self.draft), zone_calls.calls(self.draft), strict=True)
         }
         return plan.get(key) or plan["zone"]
 
@@ -182,13 +182,13 @@ class Wizard(ZonePages):
 
     @property
     def script(self) -> str:
-        every = [(name, {n: v for n, v in params.items() if v}) for name, params in zone_plan.calls(self.draft)]
+        every = [(name, {n: v for n, v in params.items() if v}) for name, params in zone_calls.calls(self.draft)]
         text = "\n".join(calls.line(name, params, "cs") for name, params in every)
         return NAMED.sub(r'"\1"', text)
 
     @property
     def script_said(self) -> str:
-        return _("All %(count)s calls in their order") % {"count": len(zone_plan.actions(self.draft))}
+        return _("All %(count)s calls in their order") % {"count": len(zone_calls.actions(self.draft))}
 
     # the form
 
@@ -221,7 +221,7 @@ class Wizard(ZonePages):
     @property
     def plan(self) -> list[Shown]:
         found = []
-        for action in zone_plan.actions(self.draft):
+        for action in zone_calls.actions(self.draft):
             text = str(action.text) % {"name": action.key.rpartition("-")[2].capitalize()}
             found.append(Shown(status=self._status(action.key), text=text, detail=self._detail(action)))
         return found
@@ -239,7 +239,7 @@ class Wizard(ZonePages):
     @property
     def failed_step(self) -> Step | None:
         key = self.draft.failed.get("key")
-        number = next((a.step for a in zone_plan.actions(self.draft) if a.key == key), 0)
+        number = next((a.step for a in zone_calls.actions(self.draft) if a.key == key), 0)
         return STEPS[number - 1] if 0 < number < LAST else None
 
     @property
