@@ -15,6 +15,7 @@ from apps.core.errors import InvalidParameter, PermissionDenied, ResourceInUse
 from apps.core.models import Detail
 from apps.core.ownership import owned_models
 from apps.core.retry import atomically
+from apps.core.rights import check_covers, covers
 from apps.domains.models import Domain
 from apps.rbac.models import Role
 
@@ -55,11 +56,8 @@ def check_grant(caller: Caller, role: Role) -> None:
     """Nobody gives more than they have."""
     if not role.enabled:
         raise InvalidParameter(f"roleid: role {role.name} is disabled")
-    if caller.is_root:
-        if role.is_unlimited and not caller.role.is_unlimited:
-            raise PermissionDenied("roleid: this role may do more than your own")
-        return
-    if role.kind not in (Kind.DOMAIN_ADMIN, Kind.TENANT) or not role.is_public:
+    hidden = role.kind not in (Kind.DOMAIN_ADMIN, Kind.TENANT) or not role.is_public
+    if (hidden and not caller.is_root) or not covers(caller.role, role):
         raise PermissionDenied("roleid: this role may do more than your own")
 
 
@@ -118,6 +116,7 @@ def update(
     network_domain: str | None = None,
     details: dict[str, str] | None = None,
 ) -> Account:
+    check_covers(caller, account)
     changes: dict[str, Any] = {"name": name, "network_domain": network_domain}
     if role is not None and role.pk != account.role_id:
         if account.is_default:
@@ -139,6 +138,7 @@ def update(
 
 
 def check_not_self(caller: Caller, account: Account, verb: str) -> None:
+    check_covers(caller, account)
     if account.pk == caller.account.pk:
         raise InvalidParameter(f"an account cannot {verb} itself")
     if account.is_default:
@@ -152,7 +152,8 @@ def disable(*, caller: Caller, account: Account, lock: bool) -> Account:
 
 
 @atomically
-def enable(*, account: Account) -> Account:
+def enable(*, caller: Caller, account: Account) -> Account:
+    check_covers(caller, account)
     return ACCOUNT.fire(account, "enable")
 
 

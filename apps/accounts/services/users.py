@@ -14,6 +14,7 @@ from apps.core import secret
 from apps.core.callers import Caller
 from apps.core.errors import InvalidParameter, PermissionDenied
 from apps.core.retry import atomically
+from apps.core.rights import check_covers
 
 if TYPE_CHECKING:
     from apps.accounts.services.accounts import Person
@@ -45,6 +46,7 @@ def create(*, account: Account, person: "Person") -> User:
 
 @atomically
 def update(*, caller: Caller, user: User, current_password: str | None = None, **values: str | None) -> User:
+    check_covers(caller, user.account)
     changes = {name: value for name, value in values.items() if value is not None}
     if password := changes.pop("password", None):
         _check_password_change(caller, user, current_password)
@@ -83,6 +85,7 @@ def _save(user: User, changes: dict[str, Any]) -> User:
 
 
 def check_not_self(caller: Caller, user: User, verb: str) -> None:
+    check_covers(caller, user.account)
     if caller.user is not None and user.pk == caller.user.pk:
         raise InvalidParameter(f"a user cannot {verb} itself")
     if user.is_default:
@@ -94,7 +97,8 @@ def set_state(*, caller: Caller, user: User, event: str) -> User:
     """``event``: enable, disable or lock."""
     if event != "enable":
         check_not_self(caller, user, event)
-    elif user.failed_logins:
+    check_covers(caller, user.account)
+    if event == "enable" and user.failed_logins:
         User.all_tenants.filter(pk=user.pk).update(failed_logins=0)
     return USER.fire(user, event)
 
@@ -125,4 +129,5 @@ def keys_of(*, caller: Caller, user: User) -> tuple[str, str] | None:
     own = caller.user is not None and caller.user.pk == user.pk
     if not (own or caller.is_root or caller.is_domain_admin):
         raise PermissionDenied("only its own user and administrators may read a secret key")
+    check_covers(caller, user.account)
     return (user.api_key, secret.unseal(user.secret_key)) if user.api_key else None
