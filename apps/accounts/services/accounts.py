@@ -16,6 +16,7 @@ from apps.core.models import Detail
 from apps.core.ownership import owned_models
 from apps.core.retry import atomically
 from apps.core.rights import check_covers, covers
+from apps.core.rows import held
 from apps.domains.models import Domain
 from apps.rbac.models import Role
 
@@ -72,6 +73,9 @@ def create(
     details: dict[str, str] | None = None,
     uuid: str = "",
 ) -> Account:
+    state, removed = held(domain, "state", "removed")
+    if removed or state != "Active":
+        raise InvalidParameter(f"domainid: domain {domain.name} is being deleted, or was")
     account = Account(
         name=name or person.username,
         domain=domain,
@@ -162,8 +166,9 @@ def remove(*, account: Account) -> None:
     """The end of deleteAccount: its users cannot log in any more, the name is free again.
 
     A creation that had read the account before it was closed may have come in between: then there is still something
-    to take down, and the deletion has to be called again.
+    to take down, and the deletion has to be called again. One that is under way ends before this looks.
     """
+    Account.including_removed.select_for_update().get(pk=account.pk)
     for model in owned_models():
         if model.all_tenants.filter(owner=account).exists():
             raise ResourceInUse(f"account {account.name} still owns a {model._meta.verbose_name}")

@@ -15,6 +15,7 @@ from apps.core.callers import Caller
 from apps.core.errors import InvalidParameter, PermissionDenied
 from apps.core.retry import atomically
 from apps.core.rights import check_covers
+from apps.core.rows import held
 
 if TYPE_CHECKING:
     from apps.accounts.services.accounts import Person
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 @atomically
 def create(*, account: Account, person: "Person") -> User:
+    if held(account, "removed")[0]:
+        raise InvalidParameter(f"account: account {account.name} was removed")
     user = User(
         login=login_of(account.domain, person.username),
         username=person.username,
@@ -51,14 +54,16 @@ def update(*, caller: Caller, user: User, current_password: str | None = None, *
     if password := changes.pop("password", None):
         _check_password_change(caller, user, current_password)
         changes["password"] = make_password(password)
-        Session.objects.filter(user=user).delete()
     if bool(changes.get("api_key")) != bool(changes.get("secret_key")):
         raise InvalidParameter("userapikey and usersecretkey are given together or not at all")
     if "secret_key" in changes:
         changes["secret_key"] = secret.seal(changes["secret_key"] or "")
     if "username" in changes:
         changes["login"] = login_of(user.account.domain, changes["username"] or "")
-    return _save(user, changes)
+    _save(user, changes)
+    if "password" in changes:  # after the row is held: who logs in at this moment waits, and is refused
+        Session.objects.filter(user=user).delete()
+    return user
 
 
 def _check_password_change(caller: Caller, user: User, current: str | None) -> None:
