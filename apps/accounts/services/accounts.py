@@ -18,6 +18,7 @@ from apps.core.retry import atomically
 from apps.core.rights import check_covers, covers
 from apps.core.rows import held
 from apps.domains.models import Domain
+from apps.jobs import locks
 from apps.rbac.models import Role
 
 TYPES = {
@@ -157,7 +158,9 @@ def disable(*, caller: Caller, account: Account, lock: bool) -> Account:
 
 @atomically
 def enable(*, caller: Caller, account: Account) -> Account:
+    """Not while it is being deleted: what the teardown has taken down would be made again."""
     check_covers(caller, account)
+    locks.hold(account)
     return ACCOUNT.fire(account, "enable")
 
 
