@@ -1,4 +1,5 @@
 import pytest
+from django.db import connection
 
 from apps.accounts.models import Account, Session, User
 from apps.accounts.services import sign_on
@@ -6,6 +7,7 @@ from apps.accounts.tenants import caller_for
 from apps.core import dispatch
 from apps.core.callers import Kind
 from apps.core.errors import CloudError
+from apps.core.models import Detail
 from apps.core.seeds import sow
 from apps.domains.models import Domain
 from apps.jobs.models import Job
@@ -52,6 +54,19 @@ def test_an_account_is_made_with_its_first_user_who_can_log_in(api, root):
     assert answer["primarystoragelimit"] == "200"
     assert sign_on.authenticate("eve", "secret").account.name == "eve"
     assert "secret" not in str(answer)
+
+
+def test_details_whose_names_are_the_same_are_refused_or_two(api, root, make):
+    alice = make.account()
+
+    try:
+        api(root, "updateAccount", id=alice.uuid, accountdetails={"Color": "red", "color ": "green"})
+    except CloudError as error:
+        said = error.code
+    else:
+        said = Detail.objects.filter(row_id=alice.pk).count()
+
+    assert said == (431 if connection.vendor == "mysql" else 2)
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,12 @@ def begins(account: Account) -> None:
 
 def set_details(account: Account, details: dict[str, str]) -> None:
     Detail.objects.filter(kind=LABEL, row_id=account.pk).delete()
-    Detail.objects.bulk_create(Detail(kind=LABEL, row_id=account.pk, name=n, value=v) for n, v in details.items())
+    try:
+        with transaction.atomic():
+            rows = [Detail(kind=LABEL, row_id=account.pk, name=n, value=v) for n, v in details.items()]
+            Detail.objects.bulk_create(rows)
+    except IntegrityError:  # what is the same name is the database's to say: case, accents, blanks at the end
+        raise InvalidParameter("accountdetails: two of the names are the same") from None
 
 
 @atomically
