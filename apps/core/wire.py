@@ -169,7 +169,9 @@ class Date(Field, serializers.DateTimeField):
 
     @staticmethod
     def _read(text: str) -> datetime:
-        if (value := moment(text)) is None:
+        """What no database has, and what others cannot be compared with, is no date: the ends of the calendar."""
+        value = moment(text)
+        if value is None or not 1000 < value.year < 9999:
             raise Bad(NO_DATE)
         return value
 

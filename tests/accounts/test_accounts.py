@@ -256,3 +256,27 @@ def test_a_role_of_ones_own_decides_what_its_accounts_may_call(api, root, make):
     assert refused(api, root, "deleteRole", id=role["id"]) == 431
     default = Role.all_tenants.get(name="User").uuid
     assert refused(api, root, "createRolePermission", roleid=default, rule="*", permission="deny") == 531
+
+
+@pytest.mark.parametrize(
+    ("command", "params"),
+    [
+        ("createAccount", {**PERSON, "accounttype": 0, "username": " "}),
+        ("createAccount", {**PERSON, "accounttype": 0, "account": "\n"}),
+        ("createAccount", {**PERSON, "accounttype": 0, "accountdetails": {"k" * 256: "v"}}),
+        ("createUser", {**PERSON, "account": "admin", "username": " "}),
+        ("updateUser", {"username": ""}),
+        ("updateUser", {"userapikey": "", "usersecretkey": ""}),
+        ("updateUser", {"userapikey": "key", "usersecretkey": ""}),
+        ("updateUser", {"userapikey": "key"}),
+        ("updateAccount", {"newname": " "}),
+    ],
+)
+def test_nobody_is_called_nothing_and_no_key_is_empty(api, root, make, command, params):
+    rows = {"updateUser": make.account().users.get(), "updateAccount": make.account("bob")}
+    named = {"id": rows[command].uuid} if command in rows else {}
+    before = [list(model.all_tenants.order_by("pk").values()) for model in (Account, User)]
+
+    assert refused(api, root, command, **params, **named) == 431
+
+    assert [list(model.all_tenants.order_by("pk").values()) for model in (Account, User)] == before

@@ -27,7 +27,7 @@ TYPES = {
     Kind.DOMAIN_ADMIN: Account.Type.DOMAIN_ADMIN,
     Kind.RESOURCE_ADMIN: Account.Type.RESOURCE_ADMIN,
 }
-LABEL = "accounts.account"
+LABEL, LONGEST = "accounts.account", 255
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ def create(
     details: dict[str, str] | None = None,
     uuid: str = "",
 ) -> Account:
+    users.check_name("account", name or person.username)
     state, removed = held(domain, "state", "removed")
     if removed or state != "Active":
         raise InvalidParameter(f"domainid: domain {domain.name} is being deleted, or was")
@@ -107,6 +108,8 @@ def begins(account: Account) -> None:
 
 
 def set_details(account: Account, details: dict[str, str]) -> None:
+    if any(len(name) > LONGEST for name in details):
+        raise InvalidParameter(f"accountdetails: a name has at most {LONGEST} characters")
     Detail.objects.filter(kind=LABEL, row_id=account.pk).delete()
     try:
         with transaction.atomic():
@@ -127,6 +130,7 @@ def update(
     details: dict[str, str] | None = None,
 ) -> Account:
     check_covers(caller, account)
+    users.check_name("newname", name)
     changes: dict[str, Any] = {"name": name, "network_domain": network_domain}
     if role is not None and role.pk != account.role_id:
         if account.is_default:

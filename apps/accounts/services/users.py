@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 @atomically
 def create(*, account: Account, person: "Person") -> User:
+    check_name("username", person.username)
     if held(account, "removed")[0]:
         raise InvalidParameter(f"account: account {account.name} was removed")
     user = User(
@@ -47,6 +48,11 @@ def create(*, account: Account, person: "Person") -> User:
     return user
 
 
+def check_name(parameter: str, name: str | None) -> None:
+    if name is not None and not name.strip():
+        raise InvalidParameter(f"{parameter}: a name has at least one letter")
+
+
 @atomically
 def update(*, caller: Caller, user: User, current_password: str | None = None, **values: str | None) -> User:
     check_covers(caller, user.account)
@@ -54,11 +60,13 @@ def update(*, caller: Caller, user: User, current_password: str | None = None, *
     if password := changes.pop("password", None):
         _check_password_change(caller, user, current_password)
         changes["password"] = make_password(password)
-    if bool(changes.get("api_key")) != bool(changes.get("secret_key")):
+    keys = {"api_key", "secret_key"} & changes.keys()
+    if len(keys) == 1 or not all(changes[name] for name in keys):
         raise InvalidParameter("userapikey and usersecretkey are given together or not at all")
     if "secret_key" in changes:
         changes["secret_key"] = secret.seal(changes["secret_key"] or "")
     if "username" in changes:
+        check_name("username", changes["username"])
         changes["login"] = login_of(user.account.domain, changes["username"] or "")
     _save(user, changes)
     if "password" in changes:  # after the row is held: who logs in at this moment waits, and is refused
