@@ -12,7 +12,7 @@ from apps.core.lists import OwnedListCommand, scope_of
 from apps.core.models import Tag
 from apps.core.ownership import OwnedResource
 from apps.core.refs import Compound
-from apps.core.wire import EMPTY, UNKNOWN, Bad, Field, List, Map, Str, Uuid, canonical_uuid, escaped
+from apps.core.wire import EMPTY, UNKNOWN, Bad, Field, List, Map, Str, Uuid, escaped, uuid_or_none
 from apps.tags import services
 
 MISSING = "Unable to execute API command {command} due to missing parameter "
@@ -41,7 +41,7 @@ class Resources(Compound):
 
     def _rows(self, model: Any, which: Any, texts: Sequence[str], caller: Caller) -> list[OwnedResource]:
         """By two queries, whatever their number; the first that is wrong is named."""
-        wanted = {_uuid(text): text for text in texts}
+        wanted = {uuid_or_none(text) or "": text for text in texts}
         known = model.all_tenants.filter(model.named, which, uuid__in=wanted.keys() - {""})
         rows = {str(row.uuid): row for row in known.filter(model.reach.q(caller, Access.OPERATE))}
         if missing := [uuid for uuid in wanted if uuid not in rows]:
@@ -50,14 +50,6 @@ class Resources(Compound):
                 raise PermissionDenied(NOT_YOURS)
             raise Bad(UNKNOWN.replace("{name}", "resourceids").replace("{value}", escaped(wanted[missing[0]])))
         return [rows[uuid] for uuid in wanted]
-
-
-def _uuid(text: str) -> str:
-    """Empty for what is none."""
-    try:
-        return canonical_uuid(text)
-    except Bad:
-        return ""
 
 
 def records(given: list[dict[str, str]]) -> dict[str, str]:
