@@ -20,6 +20,7 @@ from apps.domains.models import Domain
 from apps.limits import kinds
 from apps.limits.models import Counter
 from apps.limits.services import recount, set_limit
+from apps.rbac import services as roles
 from apps.rbac.models import Role
 from apps.storage.models import Volume
 from tests.test_concurrency import in_threads
@@ -244,6 +245,25 @@ def test_who_logs_in_with_a_password_that_is_changed_meanwhile_is_not_in(make):
     )
 
     assert (isinstance(refusal, LoginRefused), Session.objects.count()) == (True, 0)
+
+
+@pytest.mark.parametrize("first_comes", ["account", "end"])
+@pytest.mark.parametrize("change", ["delete", "update"])
+def test_a_role_that_is_given_at_this_moment_stays_what_it_is(make, branch, first_comes, change):
+    role = make.role(Kind.TENANT, name="given")
+    read = Role.all_tenants.get(pk=role.pk)
+    changes = {
+        "delete": lambda: roles.delete(role=fresh(role)),
+        "update": lambda: roles.update(role=fresh(role), kind=Kind.ROOT),
+    }
+    both = (lambda: accounts.create(domain=fresh(branch), role=read, person=EVE), changes[change])
+
+    refusal = during(*(both if first_comes == "account" else reversed(both)))
+
+    assert getattr(refusal, "code", 0) == 431
+    assert Account.all_tenants.count() == (first_comes == "account")
+    if first_comes == "account":
+        assert (fresh(role).kind, fresh(role).removed) == (Kind.TENANT, None)
 
 
 def test_an_account_is_made_once_whoever_asks(make, branch):

@@ -63,6 +63,12 @@ def check_grant(caller: Caller, role: Role) -> None:
         raise PermissionDenied("roleid: this role may do more than your own")
 
 
+def _check_stays(role: Role) -> None:
+    """Until this transaction ends: who deletes it, or gives it another type, asks whether it is given to anybody."""
+    if held(role, "kind", "removed") != (role.kind, None):
+        raise InvalidParameter(f"roleid: role {role.name} was changed or deleted at this moment")
+
+
 @atomically
 def create(
     *,
@@ -75,6 +81,7 @@ def create(
     uuid: str = "",
 ) -> Account:
     users.check_name("account", name or person.username)
+    _check_stays(role)
     state, removed = held(domain, "state", "removed")
     if removed or state != "Active":
         raise InvalidParameter(f"domainid: domain {domain.name} is being deleted, or was")
@@ -136,6 +143,7 @@ def update(
         if account.is_default:
             raise InvalidParameter("roleid: the default accounts keep their roles")
         check_grant(caller, role)
+        _check_stays(role)
         changes |= {"role": role, "type": TYPES[Kind(role.kind)]}
     changes = {column: value for column, value in changes.items() if value is not None}
     for column, value in changes.items():
