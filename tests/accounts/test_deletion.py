@@ -4,16 +4,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from apps.accounts.models import Account, User
+from apps.accounts.flows import teardown
+from apps.accounts.models import Account, SshKeyPair, User
 from apps.core import dispatch
 from apps.core.audit import findings
 from apps.core.callers import Kind
 from apps.core.errors import CloudError
-from apps.core.ownership import owned_models
+from apps.core.ownership import admit, owned_models
 from apps.domains.models import Domain
 from apps.hypervisors import fake
 from apps.hypervisors.errors import Refused, Unknown
 from apps.jobs import engine, worker
+from apps.jobs.flows import Wait
 from apps.jobs.models import FlowRun, Job
 from tests.accounts.test_rights import PERSON
 from tests.conftest import answer
@@ -99,6 +101,22 @@ def test_a_domain_and_one_below_it_are_deleted_at_once(make, tree, cloud):
     assert said(jobs[1]) in ({"success": True}, 431)
     assert set(Domain.all_tenants.values_list("name", flat=True)) == {"ROOT"}
     assert audits() == {}
+
+
+def test_key_pairs_go_in_batches_that_end_within_a_lease(make, tree, cloud, monkeypatch):
+    monkeypatch.setattr(teardown, "BATCH", 2)
+    for n in range(5):
+        admit(SshKeyPair, tree.a, name=f"k{n}", public_key="", fingerprint=f"{n}")
+    flow, taken = teardown.Teardown(tree.a.pk), []
+    for _ in range(2):
+        with pytest.raises(Wait):
+            teardown.remove_key_pairs(flow)
+        taken.append(SshKeyPair.all_tenants.count())
+
+    job = dispatch.call(tree.root, "deleteAccount", id=tree.a.uuid)["jobid"]
+    work_off()
+
+    assert (taken, said(job), SshKeyPair.all_tenants.count()) == ([3, 1], {"success": True}, 0)
 
 
 FAULTS = {

@@ -12,17 +12,21 @@ from apps.accounts.models import Account, Session, State, User
 from apps.accounts.services import accounts, domains, sign_on, users
 from apps.accounts.services.accounts import Person
 from apps.accounts.states import ACCOUNT
+from apps.accounts.tenants import caller_for
+from apps.core import dispatch
 from apps.core.audit import findings
 from apps.core.callers import Kind
 from apps.core.errors import CloudError, InvalidParameter, LoginRefused
 from apps.core.ownership import admit, release, resize
 from apps.domains.models import Domain
+from apps.jobs.models import Job
 from apps.limits import kinds
 from apps.limits.models import Counter
 from apps.limits.services import recount, set_limit
 from apps.rbac import services as roles
 from apps.rbac.models import Role
 from apps.storage.models import Volume
+from tests.conftest import unknown
 from tests.test_concurrency import in_threads
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -301,3 +305,20 @@ def test_a_tree_that_is_built_moved_renamed_and_torn_down_by_many_is_a_tree(make
 
     assert audits() == {}
     assert {fresh(row).parent_id for row in homes} <= {root.pk, *(row.pk for row in homes)}
+
+
+def test_an_id_that_many_choose_for_their_jobs_is_given_once(make):
+    alice, jobid, said = make.account(), unknown(), []
+    volume = make.volume(alice)
+
+    def work(number):
+        try:
+            named = {"resourceids": volume.uuid, "resourcetype": "Volume", "customjobid": jobid}
+            dispatch.call(caller_for(fresh(alice)), "createTags", tags=[{"key": f"k{number}", "value": "v"}], **named)
+            said.append(0)
+        except CloudError as error:
+            said.append(error.code)
+
+    in_threads(work)
+
+    assert (sorted(said), Job.objects.count()) == ([0] + [431] * 15, 1)
