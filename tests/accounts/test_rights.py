@@ -11,6 +11,7 @@ from apps.core.errors import CloudError
 from apps.core.seeds import sow
 from apps.jobs.models import Job
 from apps.rbac.models import Role, Rule
+from apps.rbac.services import allows
 
 PERSON = {"username": "eve", "password": "secret", "firstname": "E", "lastname": "V", "email": "e@v"}
 
@@ -144,4 +145,14 @@ def test_an_admin_gives_no_role_rules_that_it_has_not_itself(api, root, make):
         ("*", False),
         ("list*", True),
         ("deployVirtualMachine", True),
+    ]
+
+
+def test_a_rule_of_many_stars_is_decided_at_once(db):
+    stars = role("stars", Kind.TENANT, ("*" * 95 + "x", True), ("l**t*s", True), ("*", False))
+
+    assert [allows(stars, name, Kind.TENANT) for name in ("listVolumes", "listZonesx", "deployVirtualMachine")] == [
+        True,
+        True,
+        False,
     ]
