@@ -107,6 +107,17 @@ def test_an_admin_who_may_only_read_does_not_read_the_keys_of_one_who_may_all(ap
     assert refused(api, reader, "getUserKeys", id=admin.uuid) == 531
 
 
+def test_nor_delete_a_domain_with_its_account_in_it(api, root, dora, make):
+    branch = make.domain("branch", root.account.domain)
+    make.account("alice", branch)
+    chief = make.account("chief", branch, Kind.ROOT, Account.Type.ROOT)
+
+    assert refused(api, dora, "deleteDomain", id=branch.uuid, cleanup=True) == 531
+
+    given(chief, Role.all_tenants.get(name="User"))
+    assert api(dora, "deleteDomain", id=branch.uuid, cleanup=True) == {"success": True}
+
+
 def test_a_role_that_may_more_is_not_given_away_with_a_new_account_or_to_the_own(api, root, dora, make):
     mighty = role("mighty", Kind.DOMAIN_ADMIN, ("*", True))
     weak = given(make.account("weak"), role("weak", Kind.DOMAIN_ADMIN, ("deleteAccount", False)))

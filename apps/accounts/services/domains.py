@@ -12,9 +12,12 @@ from apps.accounts import ports
 from apps.accounts.models import Account
 from apps.core.callers import Caller
 from apps.core.errors import InvalidParameter, PermissionDenied
+from apps.core.reach import under
 from apps.core.retry import atomically
+from apps.core.rights import covers
 from apps.domains import services as tree
 from apps.domains.models import Domain
+from apps.rbac.models import Role
 
 Rows = QuerySet[Any]
 
@@ -92,6 +95,10 @@ def check_deletable(*, caller: Caller, domain: Domain, cleanup: bool) -> None:
         raise InvalidParameter(
             f"id: domain {domain.name} has accounts or domains in it; cleanup=true deletes them with it"
         )
+    inside = Account.all_tenants.filter(under(domain.path, "domain__path"))
+    for role in Role.including_removed.filter(pk__in=inside.values("role")):
+        if not covers(caller.role, role):
+            raise PermissionDenied(f"id: domain {domain.name} has accounts in it that may do more than your own")
 
 
 def is_empty(domain: Domain) -> bool:
