@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from django.db.models import F, Value
 from django.db.models.functions import Concat
 
+from apps.accounts.models import Account, User
 from apps.core.audit import audit
-from apps.core.ownership import placed_models
+from apps.core.ownership import owned_models, placed_models
 from apps.domains.models import Domain
 
 
@@ -33,3 +34,18 @@ def copies() -> Iterator[str]:
             wrong = flagged.exclude(owner__type=5) if project else flagged.filter(owner__type=5)
             for key in wrong.values_list(name, flat=True):
                 yield f"{model._meta.verbose_name} {key}: its project flag is wrong"
+
+
+@audit("tenants: what lives belongs to what lives")
+def living() -> Iterator[str]:
+    """A row whose owner is gone is listed by nobody, counts for ever and keeps its name."""
+    above = [
+        (Domain, "parent"),
+        (Account, "domain"),
+        (User, "account"),
+        *((model, "owner") for model in owned_models()),
+    ]
+    for model, column in above:
+        lost = model.all_tenants.filter(**{f"{column}__removed__isnull": False})
+        for uuid in lost.values_list("uuid", flat=True):
+            yield f"{model._meta.verbose_name} {uuid}: its {column} was removed"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, TypeVar
 
 from django.apps import apps
-from django.db import connection, models
+from django.db import models
 from django.db.models import Q
 
 from apps.core import ports, rows
@@ -106,31 +106,35 @@ def admit(model: type[O], owner: Any, **values: Any) -> O:
 
     ``is_counted=False`` for what belongs to the system and counts against nobody.
     """
-    if owner.state == "disabled":
-        raise InvalidParameter(f"account {owner.name} is disabled: nothing new can belong to it")
-    owner.domain.path = _held_path(owner.domain)
-    row = model(owner=owner, domain_path=owner.domain.path, in_project=owner.is_project, **values)
+    _check_open(owner)
+    row = model(owner=owner, domain_path=_placed(owner), in_project=owner.is_project, **values)
     ports.limits.one().take(owner, row.amounts)
     row._admitted = True  # type: ignore[attr-defined]
     row.save()
     return row
 
 
-def _held_path(domain: Any) -> str:
-    """Where the domain is now, and stays until this transaction ends: a move waits for what is being admitted below it,
-    or that for the move. Shared, so that admissions do not wait for each other; SQLite has one writer anyway.
+def _check_open(owner: Any) -> None:
+    """And it stays so until this transaction ends: what it gets is there before its deletion looks, or never."""
+    state, removed = rows.held(owner, "state", "removed")
+    if state == "disabled" or removed:
+        what = "was removed" if removed else "is disabled"
+        raise InvalidParameter(f"account {owner.name} {what}: nothing new can belong to it")
+
+
+def _placed(owner: Any) -> str:
+    """Where the owner is now: a move of its domain waits for this transaction, or this for the move. What an owner that
+    was read long ago says of its place is not asked: counters of the wrong domains would be changed.
     """
-    lock = " LOCK IN SHARE MODE" if connection.vendor == "mysql" else ""
-    table = connection.ops.quote_name(domain._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT path FROM {table} WHERE id = %s{lock}", [domain.pk])  # noqa: S608 - our own names
-        return str(cursor.fetchone()[0])
+    owner.domain.path = str(rows.held(owner.domain, "path")[0])
+    return str(owner.domain.path)
 
 
 @atomically
 def uncount(row: OwnedResource) -> bool:
     """Give back what the row counts, and keep the row: ``count_again`` takes it again. Once, however often called."""
     given = row.amounts
+    _placed(row.owner)
     if done := bool(type(row).all_tenants.filter(pk=row.pk, is_counted=True).kernel_update(is_counted=False)):
         ports.limits.one().give(row.owner, given)
     row.is_counted = False
@@ -139,6 +143,7 @@ def uncount(row: OwnedResource) -> bool:
 
 @atomically
 def count_again(row: OwnedResource) -> bool:
+    _placed(row.owner)
     if done := bool(type(row).all_tenants.filter(pk=row.pk, is_counted=False).kernel_update(is_counted=True)):
         row.is_counted = True
         ports.limits.one().take(row.owner, row.amounts)
@@ -148,6 +153,7 @@ def count_again(row: OwnedResource) -> bool:
 @atomically
 def release(row: OwnedResource) -> bool:
     """Remove the row and give back what it counted, once, however often this is called."""
+    _placed(row.owner)
     if done := row.mark_removed():
         ports.limits.one().give(row.owner, row.amounts)
     return done
@@ -156,6 +162,7 @@ def release(row: OwnedResource) -> bool:
 @atomically
 def resize(row: OwnedResource, field: str, value: int) -> None:
     """Change a counted column and its counters by the same difference, if nobody changed it meanwhile."""
+    _placed(row.owner)
     old = getattr(row, field)
     kinds = [kind for kind, source in row.counts.items() if source == field]
     kinds = kinds if row.is_counted else []
@@ -168,7 +175,9 @@ def resize(row: OwnedResource, field: str, value: int) -> None:
 
 @atomically
 def reassign(row: OwnedResource, owner: Any) -> None:
-    old, place = row.owner, {"domain_path": _held_path(owner.domain), "in_project": owner.is_project}
+    _check_open(owner)
+    _placed(row.owner)
+    old, place = row.owner, {"domain_path": _placed(owner), "in_project": owner.is_project}
     ports.limits.one().take(owner, row.amounts)
     ports.limits.one().give(old, row.amounts)
     if not type(row).all_tenants.filter(pk=row.pk, owner=old).kernel_update(owner=owner, **place):

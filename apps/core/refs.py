@@ -1,6 +1,6 @@
 """Parameters that name rows: always by label, resolved at start, so that any app may name any row."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.apps import apps
@@ -10,7 +10,7 @@ from apps.core.callers import Access, Caller
 from apps.core.errors import NOT_YOURS, PermissionDenied
 from apps.core.rows import Row
 from apps.core.scope import owner_of_new
-from apps.core.wire import MISSING, REMOVED, UNKNOWN, Bad, Field, Str, Uuid, canonical_uuid, escaped
+from apps.core.wire import MISSING, REMOVED, UNKNOWN, Bad, Field, Str, Uuid, canonical_uuid, escaped, uuid_or_none
 
 
 class ByLabel(Uuid):
@@ -30,6 +30,12 @@ class Ref(ByLabel):
         super().__init__(**given)
         self.to, self.access = to, access
 
+    def many(self, pieces: Sequence[str], caller: Caller) -> Mapping[str, Any]:
+        """By one query; what it does not find is asked for again, to say what is wrong with it."""
+        if type(self).parse is not Ref.parse:
+            return {}
+        return _by_piece(self.model.all_tenants.filter(self.model.reach.q(caller, self.access)), pieces)
+
     def parse(self, text: str, caller: Caller) -> Any:
         if text == "-1" and self.minus_one:
             return -1
@@ -43,6 +49,15 @@ class Ref(ByLabel):
         if model.including_removed.filter(model.reach.q(caller, self.access), model.named, uuid=uuid).exists():
             raise Bad(REMOVED)
         raise Bad(UNKNOWN)
+
+
+def _by_piece(rows: Any, pieces: Sequence[str]) -> dict[str, Any]:
+    """Those of ``rows`` that the pieces of a list name; two spellings of an id are two pieces."""
+    if len(pieces) < 2:
+        return {}
+    named = {piece: uuid for piece in set(pieces) if (uuid := uuid_or_none(piece))}
+    found = {str(row.uuid): row for row in rows.filter(rows.model.named, uuid__in=set(named.values()))}
+    return {piece: found[uuid] for piece, uuid in named.items() if uuid in found}
 
 
 class Refs(ByLabel):
@@ -73,6 +88,14 @@ class RefFilter(ByLabel):
     def __init__(self, to: str, lookup: str, **given: Any):
         super().__init__(lookup=lookup, **given)
         self.to = to
+
+    def many(self, pieces: Sequence[str], caller: Caller) -> Mapping[str, Any]:
+        found = (
+            _by_piece(self.model.including_removed.only("pk", "uuid"), pieces)
+            if type(self).parse is RefFilter.parse
+            else {}
+        )
+        return {piece: row.pk for piece, row in found.items()}
 
     def parse(self, text: str, caller: Caller) -> Any:
         if text == "-1" and self.minus_one:

@@ -5,6 +5,7 @@ from typing import Any
 from django.db.models import F, Max, QuerySet, Value
 from django.db.models.functions import Concat, Length, Substr
 
+from apps.core import rows
 from apps.core.errors import InvalidParameter
 from apps.core.ownership import placed_models
 from apps.core.reach import under
@@ -17,19 +18,37 @@ DEEPEST, LONGEST = 255, 4096  # characters that the columns of the two paths hav
 
 @atomically
 def create(*, name: str, parent: Domain | None) -> Domain:
+    """Below where the parent is now, which neither moves nor goes before this transaction has ended."""
+    above, spelled = _open(parent) if parent else ("/", "")
     domain = Domain(name=name, parent=parent)
     domain.save()
-    domain.path = f"{parent.path if parent else '/'}{domain.pk}/"
-    domain.wire_path = f"{parent.wire_path}/{name}" if parent else name
+    domain.path = f"{above}{domain.pk}/"
+    domain.wire_path = f"{spelled}{name}"
     _check_depth(len(domain.path), len(domain.wire_path))
     Domain.all_tenants.filter(pk=domain.pk).kernel_update(path=domain.path, wire_path=domain.wire_path)
     return domain
 
 
-def held(*rows: Domain) -> tuple[Domain, ...]:
-    """As they are now, and until this transaction ends no other moves: under a lock on the root."""
+def _open(parent: Domain) -> tuple[str, str]:
+    path, spelled, state, removed = rows.held(parent, "path", "wire_path", "state", "removed")
+    if removed or state != "Active":
+        raise InvalidParameter(f"domain {parent.name} is being deleted, or was: nothing new comes below it")
+    return path, f"{spelled}/"
+
+
+def held(*domains: Domain) -> tuple[Domain, ...]:
+    """As they are now, and until this transaction ends no other moves or is renamed: under a lock on the root."""
     Domain.all_tenants.select_for_update().get(parent=None)
-    return tuple(Domain.all_tenants.get(pk=row.pk) for row in rows)
+    found = Domain.all_tenants.in_bulk([domain.pk for domain in domains])
+    if len(found) != len(domains):
+        raise InvalidParameter("the domain was deleted at this moment")
+    return tuple(found[domain.pk] for domain in domains)
+
+
+def still(domain: Domain) -> None:
+    """Nothing comes, goes or changes its size in the tree of ``domain`` until this transaction ends."""
+    below = Domain.including_removed.filter(under(domain.path, "path")).order_by("pk")
+    list(below.select_for_update().values_list("pk", flat=True))
 
 
 @atomically
@@ -51,9 +70,12 @@ def move(*, domain: Domain, parent: Domain) -> None:
 
 @atomically
 def rename(*, domain: Domain, name: str) -> None:
-    domain.name = name
-    domain.save(update_fields=["name"])
-    _respell(domain)
+    """As it is now: what was read before may have moved, or lie below one that has another name since."""
+    (now,) = held(domain)
+    now.name = domain.name = name
+    now.save(update_fields=["name"])
+    _respell(now)
+    domain.path, domain.wire_path = now.path, now.wire_path
 
 
 def _respell(domain: Domain) -> None:
@@ -67,8 +89,8 @@ def _respell(domain: Domain) -> None:
 
 
 def _longest(domain: Domain, column: str) -> int:
-    rows = Domain.including_removed.filter(under(domain.path, "path"))
-    return int(rows.aggregate(n=Max(Length(column), default=0))["n"])
+    below = Domain.including_removed.filter(under(domain.path, "path"))
+    return int(below.aggregate(n=Max(Length(column), default=0))["n"])
 
 
 def _check_depth(keys: int, names: int) -> None:
@@ -79,8 +101,8 @@ def _check_depth(keys: int, names: int) -> None:
         )
 
 
-def _rewrite(rows: QuerySet[Any], column: str, old: str, new: str) -> None:
-    while keys := list(rows.values_list("pk", flat=True)[:BATCH]):
+def _rewrite(found: QuerySet[Any], column: str, old: str, new: str) -> None:
+    while keys := list(found.values_list("pk", flat=True)[:BATCH]):
         moved = Concat(Value(new), Substr(F(column), len(old) + 1))
-        these = rows.model._base_manager.filter(pk__in=keys)
+        these = found.model._base_manager.filter(pk__in=keys)
         getattr(these, "kernel_update", these.update)(**{column: moved})

@@ -78,8 +78,11 @@ class Job(Leased):
 
 def result_of(stored: str) -> Any:
     """What a result says, unsealed."""
-    sealed = stored.startswith(Job.SEALED)
-    return orjson.loads(secret.unseal(stored.removeprefix(Job.SEALED)) if sealed else stored)
+    return orjson.loads(secret.unseal(stored.removeprefix(Job.SEALED)) if is_sealed(stored) else stored)
+
+
+def is_sealed(stored: str) -> bool:
+    return stored.startswith(Job.SEALED)
 
 
 class Lock(models.Model):

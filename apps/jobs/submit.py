@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from apps.core import ports, secret
@@ -43,12 +44,12 @@ class Submitter:
         if about := None if is_rehearsal else subject(values):
             job.row_kind, job.row_id = about._meta.label_lower, about.pk
         if chosen:
-            job.uuid = self._free(chosen)
+            job.uuid = chosen
         job.request_id = request_id.get()
         if spec.event and not is_rehearsal:
             what = described(spec, about, spec.cls.event_text(values))
             job.event = ports.events.one().begun(spec.event, caller, about, what, created=job.creates)
-        job.save()
+        self._save(job, chosen)
         locks.claim(job, spec.cls.lock_keys(values))  # type: ignore[attr-defined]
         wake.job(job.pk, job.queue)
         return answer | {"jobid": str(job.uuid)}
@@ -70,10 +71,15 @@ class Submitter:
         )
         return str(job.uuid)
 
-    def _free(self, chosen: str) -> str:
-        if Job.objects.filter(uuid=chosen).exists():
-            raise InvalidParameter(f"customjobid: there is a job {chosen} already")
-        return chosen
+    def _save(self, job: Job, chosen: str | None) -> None:
+        """The database says whether a chosen id is free; ids of our own always are."""
+        if not chosen:
+            return job.save()
+        try:
+            with transaction.atomic():
+                return job.save()
+        except IntegrityError:
+            raise InvalidParameter(f"customjobid: there is a job {chosen} already") from None
 
 
 def seal(spec: Spec, given: dict[str, str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from apps.core.errors import InvalidParameter, LimitExceeded, PermissionDenied
 from apps.core.ownership import owned_models
 from apps.core.reach import under
 from apps.core.retry import atomically
+from apps.domains import services as tree
 from apps.limits.kinds import BY_NAME, Kind
 from apps.limits.models import Counter
 
@@ -28,7 +29,15 @@ class Gate:
             # The limit is compared again in the database: it may be lowered at this moment.
             same = Q(limit=counter.limit) if counter.limit is not None else Q(limit=None)
             if not Counter.objects.filter(room, same, pk=counter.pk).update(used=F("used") + amount):
-                raise LimitExceeded(_refusal(owner, Counter.objects.get(pk=counter.pk), amount))
+                self._take_held(owner, counter, amount)
+
+    def _take_held(self, owner: Any, counter: Counter, amount: int) -> None:
+        """It is full, or its limit has changed since it was read: under its lock there is nothing left to guess."""
+        counter = Counter.objects.select_for_update().get(pk=counter.pk)
+        limit = limit_of(counter, owner)
+        if limit != -1 and counter.used > limit - amount:
+            raise LimitExceeded(_refusal(owner, counter, amount))
+        Counter.objects.filter(pk=counter.pk).update(used=F("used") + amount)
 
     @atomically
     def give(self, owner: Any, amounts: Mapping[str, int]) -> None:
@@ -72,6 +81,8 @@ def limit_of(counter: Counter, owner: Any) -> int:
 
 
 def _first(owner: Any, kind: str) -> Counter:
+    if counter := Counter.objects.filter(account=owner, kind=kind).first():
+        return counter
     Counter.objects.bulk_create([Counter(account=owner, kind=kind)], ignore_conflicts=True)
     return Counter.objects.get(account=owner, kind=kind)
 
@@ -100,16 +111,23 @@ def check_may_set(caller: Any, owner: Any, domain: Any) -> None:
 
 @atomically
 def set_limit(*, kind: str, limit: int | None, account: Any = None, domain: Any = None) -> Counter:
-    """``limit`` in what counters count, None for the default of the settings (accounts) or none (domains).
-
-    A domain's counter begins with what is there; admissions in flight at that moment are found by the recount.
-    """
-    which = {"account": account, "domain": domain, "kind": kind}
+    """``limit`` in what counters count, None for the default of the settings (accounts) or none (domains)."""
     if domain is not None and limit is not None and limit != -1:
         _check_above(domain, kind, limit)
-    if not Counter.objects.filter(**which).update(limit=limit):
-        Counter.objects.create(**which, limit=limit, used=counted(kind, account, domain))
-    return Counter.objects.select_related("account__domain", "domain").get(**which)
+    counter = _first(account, kind) if account is not None else _first_of_domain(domain, kind)
+    Counter.objects.filter(pk=counter.pk).update(limit=limit)
+    return Counter.objects.select_related("account__domain", "domain").get(pk=counter.pk)
+
+
+def _first_of_domain(domain: Any, kind: str) -> Counter:
+    """It begins with what is there, while nothing comes or goes: who came before has ended, who comes after counts."""
+    if counter := Counter.objects.filter(domain=domain, kind=kind).first():
+        return counter
+    (domain,) = tree.held(domain)
+    tree.still(domain)
+    made = Counter(domain=domain, kind=kind, used=counted(kind, domain=domain))
+    Counter.objects.bulk_create([made], ignore_conflicts=True)
+    return Counter.objects.get(domain=domain, kind=kind)
 
 
 def _check_above(domain: Any, kind: str, limit: int) -> None:
@@ -132,9 +150,13 @@ def counted(kind: str, account: Any = None, domain: Any = None) -> int:
 
 @atomically
 def recount(*, kind: Kind, account: Any = None, domain: Any = None) -> int:
-    """Set a counter to what is there; returns that. Counters of domains exist only where a limit is set."""
-    used = counted(kind.name, account, domain)
+    """Set a counter to what is there; returns that. Counters of domains exist only where a limit is set. Whoever counts
+    in it meanwhile has ended before this counts, or waits for it.
+    """
+    if account is not None:
+        _first(account, kind.name)
     rows = Counter.objects.filter(account=account, domain=domain, kind=kind.name)
-    if not rows.update(used=used) and account is not None:
-        Counter.objects.create(account=account, kind=kind.name, used=used)
+    list(rows.select_for_update())
+    used = counted(kind.name, account, domain)
+    rows.update(used=used)
     return used

@@ -7,6 +7,7 @@ from functools import cache, reduce
 from operator import or_
 from typing import Any
 
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from apps.core.errors import InvalidParameter
@@ -35,12 +36,18 @@ def create(*, word: str, rows: Sequence[OwnedResource], tags: Mapping[str, str],
     """On all the rows or, where one has such a key already, on none."""
     for key, value in tags.items():
         _check(key, value)
+    if len({key.lower() for key in tags}) < len(tags):
+        raise InvalidParameter("tags: the same key comes twice")
     held = _held(rows)
     if taken := Tag.objects.filter(_on(held), _named(dict.fromkeys(tags))).order_by("pk").first():
         raise InvalidParameter(f"tags: {taken.resource_type} {taken.resource} has a tag {taken.key} already")
-    Tag.objects.bulk_create(
-        [_tag(row, word, customer, key, value) for row in held for key, value in tags.items()], batch_size=500
-    )
+    try:
+        with transaction.atomic():
+            Tag.objects.bulk_create(
+                [_tag(row, word, customer, key, value) for row in held for key, value in tags.items()], batch_size=500
+            )
+    except IntegrityError:  # what is the same key is the database's to say: accents, blanks at the end
+        raise InvalidParameter("tags: two of the keys, or one and one that is there, are the same") from None
 
 
 def _check(key: str, value: str) -> None:

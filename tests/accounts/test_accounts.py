@@ -1,4 +1,5 @@
 import pytest
+from django.db import connection
 
 from apps.accounts.models import Account, Session, User
 from apps.accounts.services import sign_on
@@ -6,6 +7,7 @@ from apps.accounts.tenants import caller_for
 from apps.core import dispatch
 from apps.core.callers import Kind
 from apps.core.errors import CloudError
+from apps.core.models import Detail
 from apps.core.seeds import sow
 from apps.domains.models import Domain
 from apps.jobs.models import Job
@@ -52,6 +54,19 @@ def test_an_account_is_made_with_its_first_user_who_can_log_in(api, root):
     assert answer["primarystoragelimit"] == "200"
     assert sign_on.authenticate("eve", "secret").account.name == "eve"
     assert "secret" not in str(answer)
+
+
+def test_details_whose_names_are_the_same_are_refused_or_two(api, root, make):
+    alice = make.account()
+
+    try:
+        api(root, "updateAccount", id=alice.uuid, accountdetails={"Color": "red", "color ": "green"})
+    except CloudError as error:
+        said = error.code
+    else:
+        said = Detail.objects.filter(row_id=alice.pk).count()
+
+    assert said == (431 if connection.vendor == "mysql" else 2)
 
 
 @pytest.mark.parametrize(
@@ -241,3 +256,27 @@ def test_a_role_of_ones_own_decides_what_its_accounts_may_call(api, root, make):
     assert refused(api, root, "deleteRole", id=role["id"]) == 431
     default = Role.all_tenants.get(name="User").uuid
     assert refused(api, root, "createRolePermission", roleid=default, rule="*", permission="deny") == 531
+
+
+@pytest.mark.parametrize(
+    ("command", "params"),
+    [
+        ("createAccount", {**PERSON, "accounttype": 0, "username": " "}),
+        ("createAccount", {**PERSON, "accounttype": 0, "account": "\n"}),
+        ("createAccount", {**PERSON, "accounttype": 0, "accountdetails": {"k" * 256: "v"}}),
+        ("createUser", {**PERSON, "account": "admin", "username": " "}),
+        ("updateUser", {"username": ""}),
+        ("updateUser", {"userapikey": "", "usersecretkey": ""}),
+        ("updateUser", {"userapikey": "key", "usersecretkey": ""}),
+        ("updateUser", {"userapikey": "key"}),
+        ("updateAccount", {"newname": " "}),
+    ],
+)
+def test_nobody_is_called_nothing_and_no_key_is_empty(api, root, make, command, params):
+    rows = {"updateUser": make.account().users.get(), "updateAccount": make.account("bob")}
+    named = {"id": rows[command].uuid} if command in rows else {}
+    before = [list(model.all_tenants.order_by("pk").values()) for model in (Account, User)]
+
+    assert refused(api, root, command, **params, **named) == 431
+
+    assert [list(model.all_tenants.order_by("pk").values()) for model in (Account, User)] == before

@@ -5,6 +5,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.accounts.tenants import caller_for
 from apps.compute.commands.responses import InstanceResponse
 from apps.core import lists
 from apps.core.commands import REGISTRY
@@ -116,3 +117,31 @@ def test_some_lists_tell_only_how_many_rows_there_are(api, make, caller):
 
 def test_filters_that_exclude_each_other_count_nothing(caller):
     assert lists.counted(Volume.all_tenants.filter(pk__in=[])) == 0
+
+
+def test_many_ids_are_found_by_as_many_queries_as_two(api, make):
+    alice = make.account()
+    ids = [make.volume(alice).uuid for _ in range(15)]
+    api(caller_for(alice), "listVolumes", ids=ids[:2])  # settings are read once
+
+    with CaptureQueriesContext(connection) as two:
+        api(caller_for(alice), "listVolumes", ids=ids[:2])
+    with CaptureQueriesContext(connection) as many:
+        got = api(caller_for(alice), "listVolumes", ids=[*ids, ids[0]])
+
+    assert (len(many), got["count"]) == (len(two), 15)
+
+
+@pytest.mark.parametrize("wrong", ["7", "4a1f2e0c-7e7e-4a57-9a31-0f6a1d6d3a11"])
+def test_the_first_of_many_ids_that_is_none_is_named(api, make, wrong):
+    alice = make.account()
+
+    with pytest.raises(CloudError, match=wrong) as error:
+        api(caller_for(alice), "listVolumes", ids=[make.volume(alice).uuid, wrong, "8"])
+
+    assert error.value.code == 431
+
+
+@pytest.mark.parametrize("level", [-2, 70_000, 2_147_483_647])
+def test_no_domain_lies_at_a_level_that_is_none(api, make, level):
+    assert api(make.root(), "listDomains", level=level) == {}

@@ -114,6 +114,10 @@ def test_a_required_parameter_is_missing_or_empty(read, given, cs_code, text):
         "2013-13-01",
         "2013-10-05T10:20",
         "2013-10-05 10:20:30Z",
+        "0001-01-01",
+        "0001-01-01T00:00:00+1400",
+        "9999-12-31",
+        "9999-12-31T23:59:59-1200",
     ],
 )
 def test_a_date_that_is_none(read, text):

@@ -14,6 +14,7 @@ from apps.core.reach import under
 from apps.core.refs import Ref
 from apps.core.wire import Bool, Int, Str, Uuid
 from apps.domains.models import Domain
+from apps.domains.services import DEEPEST
 from apps.jobs.flows import begin
 
 MAKERS = ROOT | Kind.DOMAIN_ADMIN
@@ -97,7 +98,10 @@ class ListDomains(ListCommand):
         return rows.filter(pk=self.caller.account.domain_id)
 
     def narrow(self, rows: QuerySet, given: dict[str, Any]) -> QuerySet:
-        return rows.filter(path__regex=f"^(/[0-9]+){{{given['level'] + 1}}}/$") if "level" in given else rows
+        if "level" not in given:
+            return rows
+        level = given["level"]
+        return rows.filter(path__regex=f"^(/[0-9]+){{{level + 1}}}/$") if 0 <= level < DEEPEST else rows.none()
 
 
 @command("listDomainChildren", roles=DOMAIN, response=DomainResponse)

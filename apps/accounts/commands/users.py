@@ -12,6 +12,7 @@ from apps.core.commands import AsyncCommand, Command, command
 from apps.core.errors import InvalidParameter
 from apps.core.lists import OwnedListCommand
 from apps.core.refs import Ref
+from apps.core.rights import check_covers
 from apps.core.scope import named_account
 from apps.core.wire import Int, Str, Uuid
 
@@ -36,6 +37,7 @@ class CreateUser(Command):
 
     def run(self, account_name: str, domainid: str | None = None, **person: Any) -> User:
         account = named_account(self.caller, account_name, domainid)
+        check_covers(self.caller, account)
         return users.create(account=account, person=Person(**person))
 
 
@@ -139,6 +141,7 @@ class RegisterUserKeys(Command):
     id = user_ref()
 
     def run(self, user: User) -> dict[str, Any]:
+        check_covers(self.caller, user.account)
         api_key, secret_key = users.register_keys(user=user)
         answer = {"userkeys": {"apikey": api_key, "secretkey": secret_key}}
         # Clients made from 4.23 poll a job: they get the id of one that is done with the same answer.

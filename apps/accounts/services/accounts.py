@@ -15,7 +15,10 @@ from apps.core.errors import InvalidParameter, PermissionDenied, ResourceInUse
 from apps.core.models import Detail
 from apps.core.ownership import owned_models
 from apps.core.retry import atomically
+from apps.core.rights import check_covers, covers
+from apps.core.rows import held
 from apps.domains.models import Domain
+from apps.jobs import locks
 from apps.rbac.models import Role
 
 TYPES = {
@@ -24,7 +27,7 @@ TYPES = {
     Kind.DOMAIN_ADMIN: Account.Type.DOMAIN_ADMIN,
     Kind.RESOURCE_ADMIN: Account.Type.RESOURCE_ADMIN,
 }
-LABEL = "accounts.account"
+LABEL, LONGEST = "accounts.account", 255
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,15 @@ def check_grant(caller: Caller, role: Role) -> None:
     """Nobody gives more than they have."""
     if not role.enabled:
         raise InvalidParameter(f"roleid: role {role.name} is disabled")
-    if caller.is_root:
-        if role.is_unlimited and not caller.role.is_unlimited:
-            raise PermissionDenied("roleid: this role may do more than your own")
-        return
-    if role.kind not in (Kind.DOMAIN_ADMIN, Kind.TENANT) or not role.is_public:
+    hidden = role.kind not in (Kind.DOMAIN_ADMIN, Kind.TENANT) or not role.is_public
+    if (hidden and not caller.is_root) or not covers(caller.role, role):
         raise PermissionDenied("roleid: this role may do more than your own")
+
+
+def _check_stays(role: Role) -> None:
+    """Until this transaction ends: who deletes it, or gives it another type, asks whether it is given to anybody."""
+    if held(role, "kind", "removed") != (role.kind, None):
+        raise InvalidParameter(f"roleid: role {role.name} was changed or deleted at this moment")
 
 
 @atomically
@@ -74,6 +80,11 @@ def create(
     details: dict[str, str] | None = None,
     uuid: str = "",
 ) -> Account:
+    users.check_name("account", name or person.username)
+    _check_stays(role)
+    state, removed = held(domain, "state", "removed")
+    if removed or state != "Active":
+        raise InvalidParameter(f"domainid: domain {domain.name} is being deleted, or was")
     account = Account(
         name=name or person.username,
         domain=domain,
@@ -104,8 +115,15 @@ def begins(account: Account) -> None:
 
 
 def set_details(account: Account, details: dict[str, str]) -> None:
+    if any(len(name) > LONGEST for name in details):
+        raise InvalidParameter(f"accountdetails: a name has at most {LONGEST} characters")
     Detail.objects.filter(kind=LABEL, row_id=account.pk).delete()
-    Detail.objects.bulk_create(Detail(kind=LABEL, row_id=account.pk, name=n, value=v) for n, v in details.items())
+    try:
+        with transaction.atomic():
+            rows = [Detail(kind=LABEL, row_id=account.pk, name=n, value=v) for n, v in details.items()]
+            Detail.objects.bulk_create(rows)
+    except IntegrityError:  # what is the same name is the database's to say: case, accents, blanks at the end
+        raise InvalidParameter("accountdetails: two of the names are the same") from None
 
 
 @atomically
@@ -118,11 +136,14 @@ def update(
     network_domain: str | None = None,
     details: dict[str, str] | None = None,
 ) -> Account:
+    check_covers(caller, account)
+    users.check_name("newname", name)
     changes: dict[str, Any] = {"name": name, "network_domain": network_domain}
     if role is not None and role.pk != account.role_id:
         if account.is_default:
             raise InvalidParameter("roleid: the default accounts keep their roles")
         check_grant(caller, role)
+        _check_stays(role)
         changes |= {"role": role, "type": TYPES[Kind(role.kind)]}
     changes = {column: value for column, value in changes.items() if value is not None}
     for column, value in changes.items():
@@ -139,6 +160,7 @@ def update(
 
 
 def check_not_self(caller: Caller, account: Account, verb: str) -> None:
+    check_covers(caller, account)
     if account.pk == caller.account.pk:
         raise InvalidParameter(f"an account cannot {verb} itself")
     if account.is_default:
@@ -152,7 +174,10 @@ def disable(*, caller: Caller, account: Account, lock: bool) -> Account:
 
 
 @atomically
-def enable(*, account: Account) -> Account:
+def enable(*, caller: Caller, account: Account) -> Account:
+    """Not while it is being deleted: what the teardown has taken down would be made again."""
+    check_covers(caller, account)
+    locks.hold(account)
     return ACCOUNT.fire(account, "enable")
 
 
@@ -161,8 +186,9 @@ def remove(*, account: Account) -> None:
     """The end of deleteAccount: its users cannot log in any more, the name is free again.
 
     A creation that had read the account before it was closed may have come in between: then there is still something
-    to take down, and the deletion has to be called again.
+    to take down, and the deletion has to be called again. One that is under way ends before this looks.
     """
+    Account.including_removed.select_for_update().get(pk=account.pk)
     for model in owned_models():
         if model.all_tenants.filter(owner=account).exists():
             raise ResourceInUse(f"account {account.name} still owns a {model._meta.verbose_name}")

@@ -12,9 +12,12 @@ from apps.accounts import ports
 from apps.accounts.models import Account
 from apps.core.callers import Caller
 from apps.core.errors import InvalidParameter, PermissionDenied
+from apps.core.reach import under
 from apps.core.retry import atomically
+from apps.core.rights import covers
 from apps.domains import services as tree
 from apps.domains.models import Domain
+from apps.rbac.models import Role
 
 Rows = QuerySet[Any]
 
@@ -22,8 +25,6 @@ Rows = QuerySet[Any]
 @atomically
 def create(*, parent: Domain, name: str, network_domain: str = "", uuid: str = "") -> Domain:
     _check_name(name)
-    if parent.state != "Active":
-        raise InvalidParameter(f"parentdomainid: domain {parent.name} is being deleted")
     if uuid and Domain.including_removed.filter(uuid=uuid).exists():
         raise InvalidParameter(f"domainid: there is a domain {uuid} already")
     with _free(name):
@@ -75,8 +76,10 @@ def move(*, domain: Domain, parent: Domain) -> Domain:
         raise InvalidParameter(f"parentdomainid: domain {domain.name} is in {parent.name} already")
     if parent.path.startswith(domain.path):
         raise InvalidParameter(f"parentdomainid: domain {parent.name} is inside {domain.name}")
-    if parent.state != "Active":
-        raise InvalidParameter(f"parentdomainid: domain {parent.name} is being deleted")
+    for name, each in (("domainid", domain), ("parentdomainid", parent)):
+        if each.state != "Active":
+            raise InvalidParameter(f"{name}: domain {each.name} is being deleted")
+    tree.still(domain)
     for tell in ports.domain_moves.all():
         tell(domain, parent)
     with _free(domain.name):
@@ -92,6 +95,10 @@ def check_deletable(*, caller: Caller, domain: Domain, cleanup: bool) -> None:
         raise InvalidParameter(
             f"id: domain {domain.name} has accounts or domains in it; cleanup=true deletes them with it"
         )
+    inside = Account.all_tenants.filter(under(domain.path, "domain__path"))
+    for role in Role.including_removed.filter(pk__in=inside.values("role")):
+        if not covers(caller.role, role):
+            raise PermissionDenied(f"id: domain {domain.name} has accounts in it that may do more than your own")
 
 
 def is_empty(domain: Domain) -> bool:
@@ -101,6 +108,8 @@ def is_empty(domain: Domain) -> bool:
 
 @atomically
 def remove(*, domain: Domain) -> None:
+    """What comes into it at this moment is there before this looks, or finds it gone."""
+    Domain.including_removed.select_for_update().get(pk=domain.pk)
     if not is_empty(domain):
         raise InvalidParameter(f"domain {domain.name} is not empty any more")
     domain.mark_removed()

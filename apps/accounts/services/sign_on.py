@@ -17,6 +17,7 @@ from apps.core import secret
 from apps.core.callers import Caller
 from apps.core.errors import LoginRefused, NotAuthenticated
 from apps.core.retry import atomically
+from apps.core.rows import held
 from apps.core.settings import Setting
 from apps.domains.models import Domain
 
@@ -111,16 +112,22 @@ def _is_uuid(text: str) -> bool:
 def _count_failure(user: User) -> None:
     User.all_tenants.filter(pk=user.pk).update(failed_logins=F("failed_logins") + 1)
     allowed = ATTEMPTS.value()
-    counted = User.all_tenants.filter(pk=user.pk).values_list("failed_logins", flat=True)[0]
-    if allowed and counted >= allowed and user.state == State.ENABLED and not user.is_default:
-        USER.fire(user, "disable")
+    now = User.including_removed.get(pk=user.pk)  # held by what was just written: one of many who fail at once
+    if allowed and now.failed_logins >= allowed and now.state == State.ENABLED and not (now.is_default or now.removed):
+        USER.fire(now, "disable")
 
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+@atomically
 def open_session(user: User, address: str = "", agent: str = "") -> Opened:
+    """For the password that ``user`` was read with: who changes it closes the sessions, and one that was opened with it
+    a moment later would stay.
+    """
+    if held(user, "password")[0] != user.password:
+        raise LoginRefused(f"Failed to authenticate user {user.username}; the password was changed at this moment")
     cookie, key = secrets.token_hex(16).upper(), secrets.token_urlsafe(20)
     where = {"address": address[:64], "agent": agent[:255]}
     session = Session.objects.create(user=user, cookie=_digest(cookie), key=_digest(key), used=timezone.now(), **where)

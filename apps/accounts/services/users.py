@@ -14,6 +14,8 @@ from apps.core import secret
 from apps.core.callers import Caller
 from apps.core.errors import InvalidParameter, PermissionDenied
 from apps.core.retry import atomically
+from apps.core.rights import check_covers
+from apps.core.rows import held
 
 if TYPE_CHECKING:
     from apps.accounts.services.accounts import Person
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 @atomically
 def create(*, account: Account, person: "Person") -> User:
+    check_name("username", person.username)
+    if held(account, "removed")[0]:
+        raise InvalidParameter(f"account: account {account.name} was removed")
     user = User(
         login=login_of(account.domain, person.username),
         username=person.username,
@@ -43,20 +48,30 @@ def create(*, account: Account, person: "Person") -> User:
     return user
 
 
+def check_name(parameter: str, name: str | None) -> None:
+    if name is not None and not name.strip():
+        raise InvalidParameter(f"{parameter}: a name has at least one letter")
+
+
 @atomically
 def update(*, caller: Caller, user: User, current_password: str | None = None, **values: str | None) -> User:
+    check_covers(caller, user.account)
     changes = {name: value for name, value in values.items() if value is not None}
     if password := changes.pop("password", None):
         _check_password_change(caller, user, current_password)
         changes["password"] = make_password(password)
-        Session.objects.filter(user=user).delete()
-    if bool(changes.get("api_key")) != bool(changes.get("secret_key")):
+    keys = {"api_key", "secret_key"} & changes.keys()
+    if len(keys) == 1 or not all(changes[name] for name in keys):
         raise InvalidParameter("userapikey and usersecretkey are given together or not at all")
     if "secret_key" in changes:
         changes["secret_key"] = secret.seal(changes["secret_key"] or "")
     if "username" in changes:
+        check_name("username", changes["username"])
         changes["login"] = login_of(user.account.domain, changes["username"] or "")
-    return _save(user, changes)
+    _save(user, changes)
+    if "password" in changes:  # after the row is held: who logs in at this moment waits, and is refused
+        Session.objects.filter(user=user).delete()
+    return user
 
 
 def _check_password_change(caller: Caller, user: User, current: str | None) -> None:
@@ -83,6 +98,7 @@ def _save(user: User, changes: dict[str, Any]) -> User:
 
 
 def check_not_self(caller: Caller, user: User, verb: str) -> None:
+    check_covers(caller, user.account)
     if caller.user is not None and user.pk == caller.user.pk:
         raise InvalidParameter(f"a user cannot {verb} itself")
     if user.is_default:
@@ -94,7 +110,8 @@ def set_state(*, caller: Caller, user: User, event: str) -> User:
     """``event``: enable, disable or lock."""
     if event != "enable":
         check_not_self(caller, user, event)
-    elif user.failed_logins:
+    check_covers(caller, user.account)
+    if event == "enable" and user.failed_logins:
         User.all_tenants.filter(pk=user.pk).update(failed_logins=0)
     return USER.fire(user, event)
 
@@ -125,4 +142,5 @@ def keys_of(*, caller: Caller, user: User) -> tuple[str, str] | None:
     own = caller.user is not None and caller.user.pk == user.pk
     if not (own or caller.is_root or caller.is_domain_admin):
         raise PermissionDenied("only its own user and administrators may read a secret key")
+    check_covers(caller, user.account)
     return (user.api_key, secret.unseal(user.secret_key)) if user.api_key else None

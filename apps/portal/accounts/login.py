@@ -40,12 +40,12 @@ class Login(Page):
         domain = "" if domain.upper() == "ROOT" else domain.removeprefix("ROOT/")
         try:
             user = sign_on.authenticate(given.get("username", ""), given.get("password", ""), domain)
+            response = self.go(self.next)
+            gate.open_door(self.visit, response, user)
         except CloudError:
             return self._refused(given.get("username", ""), given.get("domain", ""))
         if self.visit.session:
             sign_on.close_session(self.visit.session)
-        response = self.go(self.next)
-        gate.open_door(self.visit, response, user)
         tell(self.visit, user, "USER.LOGIN", "in")
         return response
 

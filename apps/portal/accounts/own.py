@@ -79,6 +79,7 @@ class Password(Page):
             return self.render(status=422, errors=errors)
         self.visit.say("ok", _("The password was changed"), _("All other sessions were closed."))
         response = self.go("/account/password")
+        self.visit.user.refresh_from_db(fields=["password"])  # a session is for the password of now
         gate.open_door(self.visit, response, self.visit.user)
         return response
 

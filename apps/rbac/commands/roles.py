@@ -7,7 +7,7 @@ from apps.core.lists import ListCommand
 from apps.core.refs import Ref
 from apps.core.responses import Computed, Field, Response
 from apps.core.wire import Bool, Str
-from apps.rbac import ports, services
+from apps.rbac import services
 from apps.rbac.models import TYPES, Role
 
 CHOICES = tuple(TYPES.values())
@@ -59,8 +59,6 @@ class UpdateRole(Command):
 
     def run(self, role: Role, kind: str = "", **changes: Any) -> Role:
         if kind:
-            if ports.in_use.one()(role.pk):
-                raise InvalidParameter("type: the role is given to accounts; its type stays")
             changes["kind"] = services.KINDS[kind]
         services.update(role=role, **changes)
         return role
@@ -73,7 +71,7 @@ class DeleteRole(Command):
     id = role_ref()
 
     def run(self, role: Role) -> None:
-        services.delete(role=role, in_use=ports.in_use.one()(role.pk))
+        services.delete(role=role)
 
 
 @command("enableRole", roles=ROOT, event="ROLE.ENABLE", response=None)

@@ -51,6 +51,7 @@ class CreateRolePermission(Command):
     def run(self, role: Role, pattern: str, permission: str, description: str = "") -> dict[str, Any]:
         allow = permission == "allow"
         rule = services.add_rule(role=role, pattern=pattern, allow=allow, description=description)
+        services.check_not_more(self.caller, role)
         return {"rolepermission": said(rule)}
 
 
@@ -63,7 +64,11 @@ class UpdateRolePermission(Command):
     permission = Str(choices=PERMISSIONS, help_text="allow or deny")
     ruleorder = List(of=Uuid(), help_text="all rules of the role, in their new order")
 
-    def run(self, role: Role, ruleid: str = "", permission: str = "", ruleorder: list[str] | None = None) -> None:
+    def run(self, role: Role, **given: Any) -> None:
+        self._change(role, **given)
+        services.check_not_more(self.caller, role)
+
+    def _change(self, role: Role, ruleid: str = "", permission: str = "", ruleorder: list[str] | None = None) -> None:
         if ruleorder:
             if ruleid or permission:
                 raise InvalidParameter("ruleorder: not together with ruleid or permission")
@@ -80,7 +85,9 @@ class DeleteRolePermission(Command):
     id = Uuid(required=True, help_text="the rule")
 
     def run(self, id: str) -> None:
-        services.delete_rule(rule=found(id))
+        rule = found(id)
+        services.delete_rule(rule=rule)
+        services.check_not_more(self.caller, rule.role)
 
 
 @command("listRolePermissions", roles=ROOT, response=RolePermissionResponse)

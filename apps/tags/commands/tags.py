@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from django.db.models import QuerySet
@@ -12,7 +12,7 @@ from apps.core.lists import OwnedListCommand, scope_of
 from apps.core.models import Tag
 from apps.core.ownership import OwnedResource
 from apps.core.refs import Compound
-from apps.core.wire import EMPTY, UNKNOWN, Bad, Field, List, Map, Str, Uuid, canonical_uuid
+from apps.core.wire import EMPTY, UNKNOWN, Bad, Field, List, Map, Str, Uuid, escaped, uuid_or_none
 from apps.tags import services
 
 MISSING = "Unable to execute API command {command} due to missing parameter "
@@ -37,20 +37,19 @@ class Resources(Compound):
                 raise Bad(MISSING + part if part not in given else EMPTY.replace("{name}", part))
         values = self.given_parts(given, caller)
         word, model, which = services.kind(values["resourcetype"])
-        return Chosen(word, [self._row(model, which, text, caller) for text in dict.fromkeys(values["resourceids"])])
+        return Chosen(word, self._rows(model, which, values["resourceids"], caller))
 
-    def _row(self, model: Any, which: Any, text: str, caller: Caller) -> OwnedResource:
-        try:
-            known = model.all_tenants.filter(model.named, which, uuid=canonical_uuid(text))
-        except Bad:
-            known = model.all_tenants.none()
-        row = known.filter(model.reach.q(caller, Access.OPERATE)).first()
-        if row is not None:
-            return row
-        if known.exists():
-            raise PermissionDenied(NOT_YOURS)
-        plain = text.replace("{", "{{").replace("}", "}}")
-        raise Bad(UNKNOWN.replace("{name}", "resourceids").replace("{value}", plain))
+    def _rows(self, model: Any, which: Any, texts: Sequence[str], caller: Caller) -> list[OwnedResource]:
+        """By two queries, whatever their number; the first that is wrong is named."""
+        wanted = {uuid_or_none(text) or "": text for text in texts}
+        known = model.all_tenants.filter(model.named, which, uuid__in=wanted.keys() - {""})
+        rows = {str(row.uuid): row for row in known.filter(model.reach.q(caller, Access.OPERATE))}
+        if missing := [uuid for uuid in wanted if uuid not in rows]:
+            foreign = {str(uuid) for uuid in known.filter(uuid__in=set(missing) - {""}).values_list("uuid", flat=True)}
+            if missing[0] in foreign:
+                raise PermissionDenied(NOT_YOURS)
+            raise Bad(UNKNOWN.replace("{name}", "resourceids").replace("{value}", escaped(wanted[missing[0]])))
+        return [rows[uuid] for uuid in wanted]
 
 
 def records(given: list[dict[str, str]]) -> dict[str, str]:
