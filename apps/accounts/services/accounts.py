@@ -168,9 +168,9 @@ def check_not_self(caller: Caller, account: Account, verb: str) -> None:
 
 
 @atomically
-def disable(*, caller: Caller, account: Account, lock: bool) -> Account:
-    check_not_self(caller, account, "lock" if lock else "disable")
-    return ACCOUNT.fire(account, "lock" if lock else "disable")
+def lock(*, caller: Caller, account: Account) -> Account:
+    check_not_self(caller, account, "lock")
+    return ACCOUNT.fire(account, "lock")
 
 
 @atomically
