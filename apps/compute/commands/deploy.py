@@ -12,6 +12,7 @@ from apps.core.refs import Owner, Ref
 from apps.core.wire import Bad, Bool, List, Long, Map, Name, Str
 from apps.infrastructure.models import Cluster, Host, Pod
 from apps.machines.models import VirtualMachine
+from apps.machines.services.placement.planners import NAMES as PLANNERS
 from apps.storage.services import sizes as disk_sizes
 
 NETWORK = Ref("network.Network", Access.USE)
@@ -66,6 +67,7 @@ class DeployVirtualMachine(CreateCommand):
     hostid = Ref("infrastructure.Host", Access.USE, source="host", allowed=ROOT, help_text="start it there")
     clusterid = Ref("infrastructure.Cluster", Access.USE, source="cluster", allowed=ROOT, help_text="start it there")
     podid = Ref("infrastructure.Pod", Access.USE, source="pod", allowed=ROOT, help_text="start it there")
+    deploymentplanner = Str(source="planner", choices=PLANNERS, allowed=ROOT, help_text="how its place is looked for")
     dryrun = Bool(default=False, source="is_rehearsal", help_text="make nothing; tell where it would run, and why")
     owner = Owner()
 
@@ -124,4 +126,4 @@ def _wish(values: dict[str, Any]) -> orders.Wish:
     host: Host | None = values.pop("host", None)
     cluster: Cluster | None = values.pop("cluster", None)
     pod: Pod | None = values.pop("pod", None)
-    return orders.Wish(host, cluster, pod)
+    return orders.Wish(host, cluster, pod, values.pop("planner", ""))

@@ -9,8 +9,8 @@ from apps.core.errors import InvalidParameter
 from apps.core.refs import GivenOwner, Ref
 from apps.core.wire import Bool, List, Long, Map, Name, Str
 from apps.images.models import OsType, Template
-from apps.infrastructure.models import Cluster, Host, Pod
 from apps.machines.models import VirtualMachine
+from apps.machines.services.placement.planners import NAMES as PLANNERS
 from apps.offerings.models import ServiceOffering
 from apps.storage.models import Volume
 
@@ -33,11 +33,10 @@ class StartVirtualMachine(AsyncCommand):
     hostid = Ref("infrastructure.Host", Access.USE, source="host", allowed=ROOT, help_text="start it there")
     clusterid = Ref("infrastructure.Cluster", Access.USE, source="cluster", allowed=ROOT, help_text="start it there")
     podid = Ref("infrastructure.Pod", Access.USE, source="pod", allowed=ROOT, help_text="start it there")
+    deploymentplanner = Str(source="planner", choices=PLANNERS, allowed=ROOT, help_text="how its place is looked for")
 
-    def run(
-        self, vm: VirtualMachine, host: Host | None = None, cluster: Cluster | None = None, pod: Pod | None = None
-    ) -> Any:
-        return instances.start(vm, orders.Wish(host, cluster, pod))
+    def run(self, vm: VirtualMachine, **wish: Any) -> Any:
+        return instances.start(vm, orders.Wish(**wish))
 
     def secrets(self, row: VirtualMachine) -> dict[str, str]:
         """Of the first start of a machine that was deployed without one."""

@@ -5,6 +5,7 @@ in the next round. What a step has made its undo takes back; of a deployment (``
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from apps.compute.services import networking, places
 from apps.core.retry import atomically
@@ -29,7 +30,7 @@ class Start:
     is_fresh: bool = False
     tells_password: bool = False
     host_id: int = 0
-    wish: dict[str, int] = field(default_factory=dict)
+    wish: dict[str, Any] = field(default_factory=dict)
     avoid: list[int] = field(default_factory=list)
     children: dict[str, int] = field(default_factory=dict)
 

@@ -223,17 +223,19 @@ def root_bytes(template: Template, offering: ServiceOffering, root_size: int | N
 
 @dataclass(frozen=True)
 class Wish:
-    """Where an administrator wants the machine."""
+    """Where an administrator wants the machine, and how its place is looked for."""
 
     host: Host | None = None
     cluster: Cluster | None = None
     pod: Pod | None = None
+    planner: str = ""
 
     def check(self, vm: VirtualMachine) -> None:
         for name, row in (("hostid", self.host), ("clusterid", self.cluster), ("podid", self.pod)):
             if row is not None and row.zone_id != vm.zone_id:
                 raise InvalidParameter(f"{name}: {row.name} is in another zone than the instance")
 
-    def keys(self) -> dict[str, int]:
+    def keys(self) -> dict[str, Any]:
         rows = {"host": self.host, "cluster": self.cluster, "pod": self.pod}
-        return {name: row.pk for name, row in rows.items() if row is not None}
+        planner = {"planner": self.planner} if self.planner else {}
+        return {name: row.pk for name, row in rows.items() if row is not None} | planner

@@ -1,6 +1,7 @@
 """Where a machine may run, as placement hears it: what an administrator wished, affinity, what failed before."""
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from apps.compute.models import AffinityGroup, AffinityMember
 from apps.compute.services import affinity
@@ -10,7 +11,7 @@ from apps.machines.services import placement
 from apps.storage.models import Volume
 
 
-def reserve(vm: VirtualMachine, wish: Mapping[str, int], avoid: Collection[int]) -> Host:
+def reserve(vm: VirtualMachine, wish: Mapping[str, Any], avoid: Collection[int]) -> Host:
     is_grouped = AffinityMember.objects.filter(vm=vm).exists()
     return placement.reserve(vm, wish=wish, avoid=avoid, bounds=_bounds if is_grouped else None)
 
@@ -27,6 +28,6 @@ def reserve_pool(volume: Volume, host: Host) -> None:
     placement.reserve_pool(volume, host)
 
 
-def plan(vm: VirtualMachine, wish: Mapping[str, int], is_counted: bool) -> placement.Rehearsal:
+def plan(vm: VirtualMachine, wish: Mapping[str, Any], is_counted: bool) -> placement.Rehearsal:
     together, apart = affinity.bounds(vm)
     return placement.rehearse(vm, wish=wish, together=together, apart=apart, is_counted=is_counted)

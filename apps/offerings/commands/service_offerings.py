@@ -12,7 +12,7 @@ from apps.offerings.commands.responses import GIB, ServiceOfferingResponse
 from apps.offerings.models import ServiceOffering
 from apps.offerings.services import service_offerings
 
-PLANNERS = ("FirstFitPlanner", "UserDispersingPlanner", "UserConcentratedPodPlanner", "ImplicitDedicationPlanner")
+PLANNERS = ("FirstFitPlanner", "UserDispersingPlanner", "UserConcentratedPodPlanner")
 SYSTEM_VMS = ("domainrouter", "consoleproxy", "secondarystoragevm", "internalloadbalancervm")
 STORAGE = Str(source="storage_type", choices=("shared", "local"), help_text="where the disks lie: shared or local")
 PROVISIONING = Str(

@@ -45,10 +45,11 @@ BUILT_IN = (
     Planner("UserDispersingPlanner", away_from_the_owner),
     Planner("UserConcentratedPodPlanner", close_to_the_owner, wide=False),
 )
+NAMES = (*(each.name for each in BUILT_IN), *names("planners"))
 DEFAULT = Setting(
     "vm.deployment.planner",
     "FirstFitPlanner",
-    choices=(*(each.name for each in BUILT_IN), *names("planners")),
+    choices=NAMES,
     help_text="How places are chosen where the offering names no planner.",
 )
 

@@ -21,7 +21,7 @@ class Rehearsal:
 def rehearse(
     vm: VirtualMachine,
     *,
-    wish: Mapping[str, int] | None = None,
+    wish: Mapping[str, Any] | None = None,
     together: Collection[int] | None = None,
     apart: Collection[int] = (),
     is_counted: bool = True,

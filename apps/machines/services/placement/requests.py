@@ -65,13 +65,16 @@ class Request:
 def of(
     vm: VirtualMachine,
     *,
-    wish: Mapping[str, int] | None = None,
+    wish: Mapping[str, Any] | None = None,
     avoid: Collection[int] = (),
     together: Collection[int] | None = None,
     apart: Collection[int] = (),
 ) -> Request:
-    """Templates name one tag of hosts, offerings any number. Roots may try a zone before they open it."""
+    """Templates name one tag of hosts, offerings any number. Roots may try a zone before they open it. A wish may also
+    name the "planner".
+    """
     template, offering = vm.template, vm.offering
+    places = dict(wish or {})
     is_open = vm.zone.allocation_state == Allocation.ENABLED or vm.owner.type == Account.Type.ROOT
     return Request(
         machine=vm.pk,
@@ -83,11 +86,11 @@ def of(
         cpus=vm.cpus,
         speed_mhz=vm.speed_mhz,
         memory_mib=vm.memory_mib,
-        planner=offering.planner,
+        planner=str(places.pop("planner", offering.planner)),
         arch=template.arch if template else "",
         host_tags=words(offering.host_tags, template.tag if template else ""),
         is_zone_open=is_open,
-        wish=dict(wish or {}),
+        wish=places,
         avoid=frozenset(avoid),
         together=None if together is None else frozenset(together),
         apart=frozenset(apart),

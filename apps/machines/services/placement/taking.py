@@ -41,7 +41,7 @@ class _Missed(Exception):
 def reserve(
     vm: VirtualMachine,
     *,
-    wish: Mapping[str, int] | None = None,
+    wish: Mapping[str, Any] | None = None,
     avoid: Collection[int] = (),
     bounds: Bounds | None = None,
 ) -> Host:
@@ -68,7 +68,7 @@ def held(vm: VirtualMachine) -> Host | None:
 
 
 def _found(
-    vm: VirtualMachine, wish: Mapping[str, int] | None, avoid: Collection[int], bounds: Bounds | None
+    vm: VirtualMachine, wish: Mapping[str, Any] | None, avoid: Collection[int], bounds: Bounds | None
 ) -> tuple[Request, Choice | None]:
     together, apart = bounds(vm) if bounds else (None, ())
     request = requests.of(vm, wish=wish, avoid=avoid, together=together, apart=apart)
