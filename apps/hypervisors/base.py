@@ -99,7 +99,9 @@ class HostFacts:
 
 @dataclass(frozen=True)
 class ConsoleAddress:
-    """Where the screen of a machine can be seen (VNC). The password is good for new connections for a short time."""
+    """Where the screen of a machine can be seen (VNC). The password is good for new connections for a short time.
+    Without a host there is no screen, and a test card is shown.
+    """
 
     host: str
     port: int

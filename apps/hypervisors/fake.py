@@ -8,7 +8,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from apps.hypervisors.base import DiskSpec, HostAddress, HostFacts, ImageSpec, MachineSpec, NicSpec, PoolSpec, PoolStats
+from apps.hypervisors.base import (
+    ConsoleAddress,
+    DiskSpec,
+    HostAddress,
+    HostFacts,
+    ImageSpec,
+    MachineSpec,
+    NicSpec,
+    PoolSpec,
+    PoolStats,
+)
 from apps.hypervisors.errors import Busy, Refused
 
 
@@ -32,6 +42,7 @@ class Cloud:
     attached: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # disk -> machines
     running: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # machine -> hosts
     cards: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))  # machine -> uuid -> NicSpec
+    screens: dict[str, ConsoleAddress] = field(default_factory=dict)
     isos: dict[str, str] = field(default_factory=dict)  # machine -> image in the drive
     routers: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))  # network -> host -> document
     calls: list[str] = field(default_factory=list)
@@ -229,6 +240,18 @@ class FakeNetworks:
 
 
 @dataclass
+class FakeConsole:
+    cloud: Cloud
+    host: str
+
+    def address(self, vm: str, *, within: float) -> ConsoleAddress:
+        self.cloud.act(self.host, "console.address", lambda: None)
+        if vm not in self.cloud.screens:
+            raise Refused(f"machine {vm} has no screen")
+        return self.cloud.screens[vm]
+
+
+@dataclass
 class FakeHost:
     cloud: Cloud
     name: str
@@ -248,7 +271,7 @@ class FakeDriver:
         self.pools = FakePools(cloud, host)
         self.disks, self.power = FakeDisks(cloud, host), FakePower(cloud, host)
         self.nics, self.networks = FakeNics(cloud, host), FakeNetworks(cloud, host)
-        self.host = FakeHost(cloud, host)
+        self.host, self.console = FakeHost(cloud, host), FakeConsole(cloud, host)
 
 
 CLOUD = Cloud()

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from apps.core.retry import atomically
 from apps.hypervisors.base import (
+    ConsoleAddress,
     DiskSpec,
     HostAddress,
     HostFacts,
@@ -350,15 +351,24 @@ class HostPart:
         return frozenset(Machine.objects.filter(host=self.address.key).values_list("uuid", flat=True))
 
 
+class Console(Part):
+    def address(self, vm: str, *, within: float) -> ConsoleAddress:
+        """There is no screen: whoever shows it draws a test card."""
+        observe(self.key, "console.address", vm)
+        if not Machine.objects.filter(uuid=vm, host=self.key).exists():
+            raise Refused(f"machine {vm} does not run here")
+        return ConsoleAddress("", 0, "")
+
+
 class SimulatedHost:
     def __init__(self, address: HostAddress):
         self.host = HostPart(address)
         self.pools = Pools(address.key)
         self.disks, self.power, self.nics = Disks(address.key), Power(address.key), Nics(address.key)
-        self.networks = Networks(address.key)
+        self.networks, self.console = Networks(address.key), Console(address.key)
 
 
-OBSERVATIONS = {"power.runs", "nics.has", "networks.generation", "host.facts", "host.machines"}
+OBSERVATIONS = {"power.runs", "nics.has", "networks.generation", "host.facts", "host.machines", "console.address"}
 CALLS = EFFECTS.keys() | OBSERVATIONS
 
 
