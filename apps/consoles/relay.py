@@ -1,4 +1,4 @@
-"""Passes the screen of a machine on to a browser: a WebSocket on one side, RFB over TCP on the other.
+"""Passes the screen of a machine on to a browser: a WebSocket on one side, RFB on the other.
 
 The token comes as a subprotocol beside "binary", so that it is in no address and so in no log. Nothing is kept in this
 process but the connections themselves: any of several may be asked. Both sides are read only as fast as the other
@@ -22,7 +22,7 @@ from django.http.request import split_domain_port, validate_host
 
 from apps.consoles import card, rfb, services
 from apps.consoles.services import Closed, Seat, Why
-from apps.hypervisors.base import ConsoleAddress
+from apps.hypervisors.base import OpenScreen
 
 log = logging.getLogger(__name__)
 PATH = "/console/relay"
@@ -115,11 +115,11 @@ async def answer(scope: Message, receive: Receive, send: Send, *, cookie: str) -
 
 async def _console(token: str, cookie: str, viewer: Viewer) -> None:
     seat = await in_thread(services.redeem, token, cookie)
-    place = await in_thread(services.place_of, seat)
+    screen = await in_thread(services.open_screen, seat)
     log.info("user %s opens the console of machine %s", seat.user, seat.uuid)
     try:
         async with asyncio.timeout(HANDSHAKE):
-            reader, writer = await _screen(place, seat)
+            reader, writer = await _enter(screen, seat)
     except (OSError, EOFError, TimeoutError, rfb.NotRfb) as error:
         raise Closed(Why.NO_SCREEN) from error
     try:
@@ -132,12 +132,12 @@ async def _console(token: str, cookie: str, viewer: Viewer) -> None:
         writer.close()
 
 
-async def _screen(place: ConsoleAddress, seat: Seat) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    if not place.host:
+async def _enter(screen: OpenScreen, seat: Seat) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if screen.connection is None:
         return await card.connect(seat.name)
-    reader, writer = await asyncio.open_connection(place.host, place.port, limit=CHUNK)
+    reader, writer = await asyncio.open_connection(sock=screen.connection, limit=CHUNK)
     try:
-        await rfb.enter(reader, writer, place.password)
+        await rfb.enter(reader, writer, screen.password)
     except BaseException:
         writer.close()
         raise

@@ -17,7 +17,7 @@ from apps.core.callers import Access, Caller
 from apps.core.dispatch import authorised
 from apps.core.errors import CloudError, InvalidParameter
 from apps.core.settings import Setting
-from apps.hypervisors.base import ConsoleAddress
+from apps.hypervisors.base import OpenScreen
 from apps.hypervisors.errors import DriverError
 from apps.infrastructure.drivers import driver_for
 from apps.machines.models import VirtualMachine
@@ -128,15 +128,15 @@ def _caller(user_key: int, cookie: str, touch: bool) -> Caller:
     return caller
 
 
-def place_of(seat: Seat) -> ConsoleAddress:
-    """Where the screen is, with a password that is good now. Asks the host."""
+def open_screen(seat: Seat) -> OpenScreen:
+    """A connection that the host has opened, with a password that is good now."""
     vm = VirtualMachine.all_tenants.select_related("host").get(pk=seat.vm)
     driver: Any = driver_for(vm.host)
     try:
-        address: ConsoleAddress = driver.console.address(str(vm.uuid), within=ASKING)
+        screen: OpenScreen = driver.console.open(str(vm.uuid), within=ASKING)
     except (DriverError, CloudError, AttributeError) as error:  # some drivers have no consoles
         raise Closed(Why.NO_SCREEN) from error
-    return address
+    return screen
 
 
 def drop_expired() -> None:

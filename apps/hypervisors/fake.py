@@ -2,6 +2,7 @@
 hosts), and can be told to fail at any call: before it acts, after it acted, or by acting late.
 """
 
+import socket
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from apps.hypervisors.base import (
     ImageSpec,
     MachineSpec,
     NicSpec,
+    OpenScreen,
     PoolSpec,
     PoolStats,
 )
@@ -244,11 +246,15 @@ class FakeConsole:
     cloud: Cloud
     host: str
 
-    def address(self, vm: str, *, within: float) -> ConsoleAddress:
-        self.cloud.act(self.host, "console.address", lambda: None)
-        if vm not in self.cloud.screens:
-            raise Refused(f"machine {vm} has no screen")
-        return self.cloud.screens[vm]
+    def open(self, vm: str, *, within: float) -> OpenScreen:
+        self.cloud.act(self.host, "console.open", lambda: None)
+        place = self.cloud.screens.get(vm)
+        if place is None:
+            return OpenScreen(None)
+        try:
+            return OpenScreen(socket.create_connection((place.host, place.port), within), place.password)
+        except OSError as error:
+            raise Busy(f"the screen of {vm} does not answer") from error
 
 
 @dataclass

@@ -16,13 +16,13 @@ from django.utils import timezone
 
 from apps.core.retry import atomically
 from apps.hypervisors.base import (
-    ConsoleAddress,
     DiskSpec,
     HostAddress,
     HostFacts,
     ImageSpec,
     MachineSpec,
     NicSpec,
+    OpenScreen,
     PoolSpec,
     PoolStats,
 )
@@ -352,12 +352,11 @@ class HostPart:
 
 
 class Console(Part):
-    def address(self, vm: str, *, within: float) -> ConsoleAddress:
-        """There is no screen: whoever shows it draws a test card."""
-        observe(self.key, "console.address", vm)
+    def open(self, vm: str, *, within: float) -> OpenScreen:
+        observe(self.key, "console.open", vm)
         if not Machine.objects.filter(uuid=vm, host=self.key).exists():
             raise Refused(f"machine {vm} does not run here")
-        return ConsoleAddress("", 0, "")
+        return OpenScreen(None)
 
 
 class SimulatedHost:
@@ -368,7 +367,7 @@ class SimulatedHost:
         self.networks, self.console = Networks(address.key), Console(address.key)
 
 
-OBSERVATIONS = {"power.runs", "nics.has", "networks.generation", "host.facts", "host.machines", "console.address"}
+OBSERVATIONS = {"power.runs", "nics.has", "networks.generation", "host.facts", "host.machines", "console.open"}
 CALLS = EFFECTS.keys() | OBSERVATIONS
 
 

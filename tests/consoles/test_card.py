@@ -7,7 +7,6 @@ import pytest
 
 from apps.consoles import rfb
 from apps.consoles.card import Card
-from apps.hypervisors.base import ConsoleAddress
 from tests.consoles.conftest import end_of, token_of
 
 ASK = struct.Struct(">BBHHHH")
@@ -46,7 +45,7 @@ class Viewer:
 
 @pytest.fixture
 def viewer(alice, view, stream, cloud):
-    cloud.screens[str(alice.vm.uuid)] = ConsoleAddress("", 0, "")
+    cloud.screens.clear()
     socket = view(token_of(alice))
     return Viewer(socket, stream(socket))
 
