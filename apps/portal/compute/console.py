@@ -57,11 +57,15 @@ class ConsoleWindow(Page):
         return MACHINE.one_of(self.visit, self.key) if self.visit.caller else None
 
     @property
+    def name(self) -> str:
+        return MACHINE.title(self.row) if self.row else ""
+
+    @property
     def title(self) -> str:
-        return MACHINE.title(self.row) if self.row else _("Console")
+        return _("Console of %(name)s") % {"name": self.name} if self.name else _("Console")
 
     def context(self) -> dict[str, Any]:
-        return {"screen": screen(self.key, self.title)}
+        return {"screen": screen(self.key, self.name)}
 
     def post(self) -> HttpResponse:
         """A token for the next connection. It is asked for by a script, and told as JSON."""
