@@ -130,6 +130,7 @@ class Console {
       canvas.tabIndex = 0;
       canvas.setAttribute("role", "application");
       canvas.setAttribute("aria-label", this.box.dataset.label);
+      canvas.setAttribute("aria-describedby", "console-keys"); // how to get out again
       if (document.activeElement === document.body || this.box.contains(document.activeElement)) rfb.focus();
     });
   }
