@@ -65,8 +65,8 @@ class Screen:
             return
         peer.sendall(bytes(4))
         self.inside.append(peer)
-        stream.read(1)
         try:
+            stream.read(1)
             for start in range(0, len(self.picture), 65536):
                 peer.sendall(self.picture[start : start + 65536])
                 self.sent += len(self.picture[start : start + 65536])

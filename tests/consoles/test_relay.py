@@ -5,10 +5,13 @@ import logging
 import struct
 import threading
 import time
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from apps.accounts.models import Session
 from apps.accounts.services import sign_on
 from apps.consoles import relay
 from apps.consoles.models import Ticket
@@ -108,6 +111,28 @@ def test_a_console_closes_when_its_session_ends(alice, view, stream):
     sign_on.close_session(opened.session)
 
     assert end_of(socket) == (4003, "the session has ended")
+
+
+@pytest.mark.parametrize(
+    ("message", "kept"),
+    [(struct.pack(">BBxxI", 4, 1, ord("a")), True), (struct.pack(">BBHHHH", 3, 1, 0, 0, 9, 9), False)],
+    ids=["a key", "a picture that is asked for"],
+)
+def test_a_key_keeps_the_session_alive_and_a_picture_does_not(alice, view, stream, message, kept):
+    opened = sign_on.open_session(alice.user)
+    before = timezone.now() - timedelta(minutes=10)
+    socket = view(token_of(alice), cookie=opened.cookie)
+    viewer = stream(socket)
+    viewer.enter()
+    viewer.read(len(PICTURE))
+    time.sleep(0.3)
+    Session.objects.update(used=before)
+
+    socket.send(message)
+    viewer.read(len(message))
+    time.sleep(0.5)
+
+    assert (Session.objects.get().used > before) is kept
 
 
 def test_a_viewer_that_says_nothing_is_let_go(api, make, alice, view, stream):
