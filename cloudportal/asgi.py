@@ -10,7 +10,8 @@ from a2wsgi import WSGIMiddleware
 
 from cloudportal.wsgi import application as django
 
-from apps.portal import live, statics  # isort: skip - they need the settings
+from apps.consoles import relay  # isort: skip - they need the settings
+from apps.portal import gate, live, statics  # isort: skip - they need the settings
 
 pages = WSGIMiddleware(
     django,  # type: ignore[arg-type]  # its responses are iterables of bytes
@@ -27,4 +28,8 @@ async def application(
             return await statics.answer(scope, send)
         if scope["path"] == live.PATH:
             return await live.answer(scope, receive, send)
+    if scope["type"] == "websocket":
+        if scope["path"] == relay.PATH:
+            return await relay.answer(scope, receive, send, cookie=gate.COOKIE)
+        return await send({"type": "websocket.close"})
     return await pages(scope, receive, send)  # type: ignore[arg-type]

@@ -25,7 +25,11 @@ def configuration(name: str = "") -> dict[str, object]:
         },
         "handlers": {"out": handler},
         "root": {"handlers": ["out"], "level": os.environ.get("LOG_LEVEL", "INFO" if name else "WARNING")},
-        "loggers": {"celery.worker.strategy": {"level": "WARNING"}, "celery.app.trace": {"level": "WARNING"}},
+        "loggers": {
+            "celery.worker.strategy": {"level": "WARNING"},
+            "celery.app.trace": {"level": "WARNING"},
+            "uvicorn.error": {"level": "INFO"},  # below it heads of requests are written, and tokens are in them
+        },
     }
 
 

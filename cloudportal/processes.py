@@ -11,9 +11,13 @@ import threading
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cloudportal import logs
 from cloudportal.installation import Installation
+
+if TYPE_CHECKING:
+    import uvicorn
 
 log = logging.getLogger(__name__)
 QUEUES = ("jobs", "hypervisor", "network", "storage", "sync", "usage")
@@ -71,6 +75,10 @@ def valkey(program: Path, installation: Installation) -> None:
 
 
 def web(listener: socket.socket) -> None:
+    server().run(sockets=[listener])
+
+
+def server() -> "uvicorn.Server":
     import uvicorn
 
     from cloudportal.asgi import application
@@ -80,11 +88,13 @@ def web(listener: socket.socket) -> None:
         log_config=None,
         access_log=False,
         lifespan="off",
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=1 << 20,
+        ws_per_message_deflate=False,  # pictures are packed already
         server_header=False,
         timeout_graceful_shutdown=5,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    return uvicorn.Server(config)
 
 
 def agents(listener: socket.socket) -> None:

@@ -123,6 +123,7 @@ INSTALLED_APPS = [
     "apps.appliances",
     "apps.network_providers",
     "apps.compute",
+    "apps.consoles",
     "apps.agents",
     "apps.simulator",
     "apps.api",

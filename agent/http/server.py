@@ -10,14 +10,16 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from agent.http import wire
+from agent.http import tunnel, wire
 from agent.http.calls import Calls
 from agent.http.errors import Invalid
 from agent.http.identity import MANAGER, Identity, Stranger
 from agent.http.log import Log, request_id
 
 CONNECTIONS = 64  # at the same time
+SCREENS = 24  # of these, at most
 HANDSHAKE, IDLE = 10.0, 120.0  # seconds
+TUNNEL = "console.tunnel"  # is asked and answered as "console.address"; then the connection is a stream to the screen
 STACK = 512 << 10
 
 
@@ -26,6 +28,7 @@ class Server:
         self._identity, self._calls, self._log, self._hello = identity, calls, log, hello
         self._listener = socket.create_server(address, backlog=128)
         self._open = threading.BoundedSemaphore(CONNECTIONS)
+        self._screens = threading.BoundedSemaphore(SCREENS)
         self.port: int = self._listener.getsockname()[1]
 
     def start(self) -> None:
@@ -87,8 +90,30 @@ class Server:
                     secure.sendall(wire.response(403, text, close=True))
                     _part_politely(secure)
                     raise
+                if message.start.startswith(f"POST /v1/{TUNNEL} "):
+                    self._tunnel(secure, stream, message)
+                    return
                 status, answer = self._answer(message)
                 secure.sendall(wire.response(status, answer))
+
+    def _tunnel(self, secure: ssl.SSLSocket, stream: Any, message: wire.Message) -> None:
+        """The screen speaks first: it is listened to when the manager, which may have read ahead, has said a byte."""
+        if not self._screens.acquire(blocking=False):
+            busy = {"error": {"kind": "busy", "text": f"{SCREENS} screens of this host are looked at already"}}
+            secure.sendall(wire.response(200, busy, close=True))
+            return
+        try:
+            status, answer = self._answer(message)
+            screen = _dial(answer.get("result"))
+            if screen is None and "result" in answer:
+                answer = {"error": {"kind": "refused", "text": "the screen does not answer"}}
+            secure.sendall(wire.response(status, answer, close=screen is None))
+            if screen is not None:
+                with screen:
+                    if stream.read(1):
+                        tunnel.pass_on(secure, screen)
+        finally:
+            self._screens.release()
 
     def _answer(self, message: wire.Message) -> tuple[int, Any]:
         method, _, rest = message.start.partition(" ")
@@ -99,11 +124,21 @@ class Server:
                 return 200, {"result": {**self._hello, "clock": time.monotonic()}}
             if method != "POST" or not path.startswith("/v1/"):
                 return 404, {"error": {"kind": "invalid", "text": f"there is nothing at {path}"}}
-            return 200, self._calls.answer(path.removeprefix("/v1/"), message.json())
+            name = path.removeprefix("/v1/")
+            return 200, self._calls.answer("console.address" if name == TUNNEL else name, message.json())
         except Invalid as error:
             return 400, {"error": {"kind": "invalid", "text": str(error)}}
         finally:
             request_id.reset(token)
+
+
+def _dial(place: dict[str, Any] | None) -> socket.socket | None:
+    if place is None:
+        return None
+    try:
+        return socket.create_connection((place["host"], place["port"]), HANDSHAKE)
+    except OSError:
+        return None
 
 
 def _part_politely(secure: ssl.SSLSocket) -> None:

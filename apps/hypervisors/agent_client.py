@@ -108,6 +108,11 @@ class Connection:
         self._used = time.monotonic()
         return _result(response.status, json.loads(data))
 
+    def stream(self) -> ssl.SSLSocket:
+        """What the connection is after a call that makes it one; this byte tells the agent to begin."""
+        self._secure.sendall(b"\n")
+        return self._secure
+
     def close(self) -> None:
         self._secure.close()
 
@@ -190,6 +195,21 @@ class Agents:
             return answer
         finally:
             self._leave(address)
+
+    def stream(
+        self, address: HostAddress, name: str, arguments: dict[str, Any], within: float
+    ) -> tuple[Any, ssl.SSLSocket]:
+        """The result, and a connection of its own, which is a stream from then on and the caller's to close."""
+        until = time.monotonic() + within
+        connection = Connection(self._tls(), self._credentials, address, within)
+        try:
+            left = max(0.1, until - time.monotonic())
+            return connection.call(name, arguments, self._request_id(), left), connection.stream()
+        except BaseException as error:
+            connection.abort()
+            if isinstance(error, OSError | http.client.HTTPException | ValueError):
+                raise Busy(f"{name}: host {address.name} does not answer: {error}") from error
+            raise
 
     def _enter(self, address: HostAddress) -> None:
         with self._lock:

@@ -6,6 +6,7 @@ while an earlier call about the same machine or disk is still under way it raise
 that overtakes the effect it is about would be worth nothing.
 """
 
+import socket
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -105,6 +106,16 @@ class ConsoleAddress:
     port: int
     password: str = field(repr=False)
     seconds: int = 0
+
+
+@dataclass(frozen=True)
+class OpenScreen:
+    """A connection to the screen of a machine (VNC), before its first word, and the password that it asks for. Without
+    a connection there is no screen: whoever shows it draws a test card.
+    """
+
+    connection: socket.socket | None
+    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -246,6 +257,9 @@ class NetworkDriver(Protocol):
 class ConsoleDriver(Protocol):
     def address(self, vm: str, *, within: float) -> ConsoleAddress:
         """Where the machine's screen is, with a new password; the one before opens no more."""
+
+    def open(self, vm: str, *, within: float) -> OpenScreen:
+        """A connection to it, which is the caller's to close. Nothing else is changed by it."""
 
     def screenshot(self, vm: str, *, within: float) -> bytes:
         """What is on it now, as PNG."""

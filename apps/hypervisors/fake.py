@@ -2,13 +2,25 @@
 hosts), and can be told to fail at any call: before it acts, after it acted, or by acting late.
 """
 
+import socket
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from apps.hypervisors.base import DiskSpec, HostAddress, HostFacts, ImageSpec, MachineSpec, NicSpec, PoolSpec, PoolStats
+from apps.hypervisors.base import (
+    ConsoleAddress,
+    DiskSpec,
+    HostAddress,
+    HostFacts,
+    ImageSpec,
+    MachineSpec,
+    NicSpec,
+    OpenScreen,
+    PoolSpec,
+    PoolStats,
+)
 from apps.hypervisors.errors import Busy, Refused
 
 
@@ -32,6 +44,7 @@ class Cloud:
     attached: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # disk -> machines
     running: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # machine -> hosts
     cards: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))  # machine -> uuid -> NicSpec
+    screens: dict[str, ConsoleAddress] = field(default_factory=dict)
     isos: dict[str, str] = field(default_factory=dict)  # machine -> image in the drive
     routers: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))  # network -> host -> document
     calls: list[str] = field(default_factory=list)
@@ -229,6 +242,22 @@ class FakeNetworks:
 
 
 @dataclass
+class FakeConsole:
+    cloud: Cloud
+    host: str
+
+    def open(self, vm: str, *, within: float) -> OpenScreen:
+        self.cloud.act(self.host, "console.open", lambda: None)
+        place = self.cloud.screens.get(vm)
+        if place is None:
+            return OpenScreen(None)
+        try:
+            return OpenScreen(socket.create_connection((place.host, place.port), within), place.password)
+        except OSError as error:
+            raise Busy(f"the screen of {vm} does not answer") from error
+
+
+@dataclass
 class FakeHost:
     cloud: Cloud
     name: str
@@ -248,7 +277,7 @@ class FakeDriver:
         self.pools = FakePools(cloud, host)
         self.disks, self.power = FakeDisks(cloud, host), FakePower(cloud, host)
         self.nics, self.networks = FakeNics(cloud, host), FakeNetworks(cloud, host)
-        self.host = FakeHost(cloud, host)
+        self.host, self.console = FakeHost(cloud, host), FakeConsole(cloud, host)
 
 
 CLOUD = Cloud()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
+from apps.hypervisors import tunnel
 from apps.hypervisors.agent_client import Agents, Credentials
 from apps.hypervisors.base import (
     ConsoleAddress,
@@ -20,6 +21,7 @@ from apps.hypervisors.base import (
     MachineStats,
     NicSpec,
     NicStats,
+    OpenScreen,
     PoolSpec,
     PoolStats,
     StoredImage,
@@ -145,6 +147,10 @@ class Networks(Part):
 class Console(Part):
     def address(self, vm: str, *, within: float) -> ConsoleAddress:
         return ConsoleAddress(**self._ask("console.address", within, vm=vm))
+
+    def open(self, vm: str, *, within: float) -> OpenScreen:
+        said, secure = self._agents.stream(self._address, "console.tunnel", {"vm": vm}, within)
+        return OpenScreen(tunnel.through(secure), said["password"])
 
     def screenshot(self, vm: str, *, within: float) -> bytes:
         return base64.b64decode(self._ask("console.screenshot", within, vm=vm))

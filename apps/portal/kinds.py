@@ -38,6 +38,7 @@ class Action:
     given: Mapping[str, str] = field(default_factory=dict)  # parameter -> field of the row, where it is not its Ref
     fixed: Mapping[str, str] = field(default_factory=dict)  # parameter -> value
     word: Text = ""  # where the verb of the command says too little here
+    tab: str = ""  # of the row's page, which it leads to instead of a form
     waits: bool = True  # for a job about the row that is under way
     shown: Callable[[Row], bool] = lambda row: True  # absent where it has no meaning
 
@@ -69,6 +70,8 @@ class Offer:
 
     @property
     def url(self) -> str:
+        if self.action.tab:
+            return f"{self.kind.url(str(self.row[self.kind.key]))}/{self.action.tab}"
         return f"/do/{self.action.command}?{urlencode(self.action.params(self.kind, self.row))}"
 
     @property

@@ -22,6 +22,7 @@ from apps.hypervisors.base import (
     ImageSpec,
     MachineSpec,
     NicSpec,
+    OpenScreen,
     PoolSpec,
     PoolStats,
 )
@@ -350,15 +351,23 @@ class HostPart:
         return frozenset(Machine.objects.filter(host=self.address.key).values_list("uuid", flat=True))
 
 
+class Console(Part):
+    def open(self, vm: str, *, within: float) -> OpenScreen:
+        observe(self.key, "console.open", vm)
+        if not Machine.objects.filter(uuid=vm, host=self.key).exists():
+            raise Refused(f"machine {vm} does not run here")
+        return OpenScreen(None)
+
+
 class SimulatedHost:
     def __init__(self, address: HostAddress):
         self.host = HostPart(address)
         self.pools = Pools(address.key)
         self.disks, self.power, self.nics = Disks(address.key), Power(address.key), Nics(address.key)
-        self.networks = Networks(address.key)
+        self.networks, self.console = Networks(address.key), Console(address.key)
 
 
-OBSERVATIONS = {"power.runs", "nics.has", "networks.generation", "host.facts", "host.machines"}
+OBSERVATIONS = {"power.runs", "nics.has", "networks.generation", "host.facts", "host.machines", "console.open"}
 CALLS = EFFECTS.keys() | OBSERVATIONS
 
 

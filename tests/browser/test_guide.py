@@ -47,6 +47,10 @@ def test_every_picture_that_the_guides_name_is_made(person, rows):  # noqa: F811
         for name, path in pages.items():
             someone.go(path.format(**rows))
             picture(someone, name)
+    tenant.go(OF_A_MACHINE["machine-console"].format(**rows))
+    tenant.page.wait_for_selector('[data-console][data-state="connected"]')
+    tenant.page.wait_for_timeout(1500)  # until the first picture is drawn
+    picture(tenant, "machine-console")
     walk_to_name(tenant)
     tenant.page.wait_for_selector("#plan:has-text('Fits')", timeout=30_000)
     picture(tenant, "wizard-6")

@@ -37,6 +37,7 @@ OF_A_MACHINE = {
     "machine-volumes": "/machines/{vm}/volumes",
     "machine-network": "/machines/{vm}/network",
     "machine-events": "/machines/{vm}/events",
+    "machine-console": "/machines/{vm}/console",
     "machine-destroy": "/do/destroyVirtualMachine?id={vm}",
     "machine-edit": "/do/updateVirtualMachine?id={vm}",
     "machine-offering": "/do/changeServiceForVirtualMachine?id={stopped}",

@@ -36,7 +36,7 @@ MACHINE = Kind(
     creating="deployVirtualMachine",
     searched=True,
     actions=(
-        Action("createConsoleEndpoint", "terminal-2", states=("Running",), asks=True),
+        Action("createConsoleEndpoint", "terminal-2", states=("Running",), asks=True, tab="console", waits=False),
         Action("startVirtualMachine", "player-play", states=("Stopped",)),
         Action("stopVirtualMachine", "player-stop", states=("Running",)),
         Action("rebootVirtualMachine", "rotate", states=("Running",)),

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from apps.core import ports
 from apps.portal import looks
 from apps.portal.components import Copy, Link
+from apps.portal.compute.console import CONSOLE
 from apps.portal.compute.kinds import MACHINE, NIC
 from apps.portal.compute.reach import Way, ways
 from apps.portal.compute.why import Reasons, reasons_of
@@ -200,7 +201,13 @@ class MachinePage(DetailPage):
         ),
         EVENTS,
         JOBS,
+        CONSOLE,
     )
+
+    @property
+    def is_busy(self) -> bool:
+        """What comes by itself must not take an open screen away: that ends by itself when the machine stops."""
+        return super().is_busy and not (self.tab is CONSOLE and self.state == "Running")
 
     @property
     def sub(self) -> Text:

@@ -143,8 +143,9 @@ def items_of(offers: Sequence[Offer], here: str, *, form: str = "") -> list[Item
         if offer.why_not:
             found.append(Item(text=action.label, why_not=f"{action.label}: {offer.why_not}"))
         elif action.asks:
-            url = f"{offer.url}&next={quote(here, safe='')}" if here else offer.url
-            found.append(Item(text=f"{action.label}…", icon=action.icon, url=url, bad=action.danger))
+            url = f"{offer.url}&next={quote(here, safe='')}" if here and not action.tab else offer.url
+            label = action.label if action.tab else f"{action.label}…"
+            found.append(Item(text=label, icon=action.icon, url=url, bad=action.danger))
         else:
             found.append(
                 Item(text=action.label, icon=action.icon, name="one", value=offer.value, bad=action.danger, form=form)

@@ -7,6 +7,7 @@ committed: an installation needs neither npm nor a network.
 import json
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -18,7 +19,16 @@ FILES = {
     "vendor/inter.woff2": "@fontsource-variable/inter/files/inter-latin-wght-normal.woff2",
     "vendor/htmx.js": "htmx.org/dist/htmx.min.js",
 }
-LICENCES = ("@tabler/core", "@tabler/icons", "@fontsource-variable/inter", "htmx.org")
+# Modules of many files become one: names in `static/` say their content, and what a module imports would not.
+BUNDLES = {"vendor/novnc.js": "@novnc/novnc/core/rfb.js"}
+LICENCES = (
+    "@tabler/core",
+    "@tabler/icons",
+    "@fontsource-variable/inter",
+    "htmx.org",
+    "@novnc/novnc",
+    "@novnc/novnc/vendor/pako",
+)
 TESTED_WITH = {"tests/browser/vendor/axe.js": "axe-core/axe.min.js", "tests/browser/vendor/LICENSE": "axe-core/LICENSE"}
 SOURCE_MAP = re.compile(r"/\*# sourceMappingURL=.*?\*/|^//# sourceMappingURL=.*$", re.MULTILINE)
 
@@ -44,12 +54,14 @@ def main() -> int:
         return 1
     for target, source in FILES.items():
         copy(MODULES / source, STATIC / target)
+    for target, source in BUNDLES.items():
+        bundle(MODULES / source, STATIC / target)
     for target, source in TESTED_WITH.items():
         copy(MODULES / source, ROOT / target)
     (STATIC / "vendor/LICENCES.txt").write_text("\n".join(licence(name) for name in LICENCES))
     names = (HERE / "icons.txt").read_text().split()
     (STATIC / "icons.svg").write_text(sprite(names))
-    print(f"{len(FILES)} files, {len(names)} icons")
+    print(f"{len(FILES) + len(BUNDLES)} files, {len(names)} icons")
     return 0
 
 
@@ -62,9 +74,18 @@ def copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
+def bundle(source: Path, target: Path) -> None:
+    """The first line says whose it is and where its source lies, as the licence of noVNC wants it."""
+    about = json.loads((source.parents[1] / "package.json").read_text())
+    whose = f"/*! {about['name']} {about['version']}, {about['license']}, {about['homepage']}; see LICENCES.txt */"
+    words = [f"--banner:js={whose}", "--bundle", "--format=esm", "--minify", "--target=es2022", "--legal-comments=none"]
+    subprocess.run([MODULES / ".bin" / "esbuild", source, *words, f"--outfile={target}"], check=True)
+
+
 def licence(name: str) -> str:
-    """What its package says, with the whole text where that is in it."""
-    about = json.loads((MODULES / name / "package.json").read_text())
+    """What its package says, with the whole text where that is in it. What another has taken in says no version."""
+    package = MODULES / name / "package.json"
+    about = json.loads(package.read_text()) if package.exists() else {"version": "", "license": "MIT"}
     files = [path for path in (MODULES / name).iterdir() if path.stem.upper() in ("LICENSE", "LICENCE")]
     author = about.get("author", "")
     author = author.get("name", "") if isinstance(author, dict) else author
