@@ -3,6 +3,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from apps.hypervisors.base import DiskSpec, ImageSpec, MachineSpec, NicSpec, PoolSpec
 from tests.agent.manager import FakeManager
 from tests.lab.agents import AgentHost, new, program, segment_of
+from tests.lab.tools import hosts
 from tests.lab.tools.hosts import DISK, Lab
 from tests.lab.tools.image import guest_image
 from tests.lab.tools.servers import Store
@@ -49,9 +51,21 @@ def pytest_ignore_collect(collection_path, config):
     return None if asked else True
 
 
+def pytest_collection_modifyitems(items):
+    """What two processes share out: the product's own lab is set up in one of them only, and so are agents."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            folder = item.path.relative_to(here).parts[0]
+            group = {"router": f"router {item.path.stem}", "product": "product"}.get(folder, "agents")
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
 def own_prefix() -> str:
     """The same for the same working tree, so that what a killed run left is found and removed by the next."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if chosen := os.environ.get("LAB_PREFIX"):
+        return f"{chosen}{worker.removeprefix('gw')}"
     return "t" + hashlib.sha256(f"{Path(__file__).parent}{worker}".encode()).hexdigest()[:5]
 
 
@@ -60,8 +74,11 @@ def machine():
     """The lab is never skipped: it makes the machine fit, or ends with the reason why it cannot."""
     if os.geteuid():
         pytest.exit("the lab makes network namespaces and starts machines: it needs root", 1)
-    if packages := " ".join(package for program, package in NEEDED.items() if not shutil.which(program)):
-        install(packages.split())
+    with Path(__file__).open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # of several processes one
+        if packages := " ".join(package for program, package in NEEDED.items() if not shutil.which(program)):
+            install(packages.split())
+        guest_image()
     made = subprocess.run(["unshare", "--net", "--mount", "--pid", "--fork", "true"], capture_output=True, text=True)
     if made.returncode:
         pytest.exit(f"the lab cannot make namespaces on this machine: {made.stderr.strip()}", 1)
@@ -77,17 +94,37 @@ def install(packages):
 
 @pytest.fixture(scope="session")
 def lab():
-    lab = Lab(os.environ.get("LAB_PREFIX") or own_prefix())
-    with alone(lab):
+    lab = Lab(own_prefix())
+    with alone(lab) as lock, guarded(lab, lock):
         yield from up_and_down(lab)
 
 
 @contextmanager
 def alone(lab):
     """Two runs of one working tree wait for each other: what the second removes as left over would be the first's."""
-    with (DISK / f"lab-{lab.prefix}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    path = DISK / f"lab-{lab.prefix}.lock"
+    while True:
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                continue  # the one before has removed it
+            yield file
+            path.unlink()
+            return
+
+
+@contextmanager
+def guarded(lab, lock):
+    """Nothing stays of a run that is killed: a process that outlives this one takes the lab down."""
+    words = [sys.executable, hosts.__file__, f"--prefix={lab.prefix}", f"--dir={lab.directory}", "guard"]
+    guard = subprocess.Popen(
+        list(map(str, words)), stdin=subprocess.PIPE, pass_fds=[lock.fileno()], start_new_session=True
+    )
+    try:
         yield
+    finally:
+        guard.kill()
+        guard.wait()
 
 
 def up_and_down(lab):

@@ -2,19 +2,24 @@
 
 import base64
 import json
+import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from types import SimpleNamespace
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
 from cloudportal import lab as zone
+from cloudportal.installation import Installation
 from tests.clouds import CODE, Cloud
-from tests.lab.agents import AgentHost
+from tests.lab.agents import PORT, AgentHost
+from tests.lab.driver.proxy import Proxy
 from tests.lab.product.api import Api
 from tests.lab.tools.hosts import until
 from tests.lab.tools.image import guest_image
@@ -26,14 +31,13 @@ class Site:
     def __init__(self, lab):
         self.lab, self.srv = lab, lab.directory / "srv"
         self.cloud = Cloud(lab.directory / "cloud")
-        self.hosts = {}
+        self.hosts, self.wires = {}, {}
 
     # -- the product
 
     def up(self):
-        address = self.lab.ranges.management[1]
         self.cloud.environment = {"KVM_SSH_PORT": "2222"}
-        self.cloud.up("--no-demo", "--agents", str(address))
+        self.start()
         said = self.cloud.told()
         root = said["users"][0]
         self.root = Api(said["api"], root["apikey"], root["secretkey"])
@@ -42,10 +46,40 @@ class Site:
         shutil.copy(guest_image(), source / "tiny.qcow2")
         zone.allow(self.root, source / "tiny.qcow2")
 
+    def start(self):
+        self.cloud.up("--no-demo", "--agents", str(self.lab.ranges.management[1]), patience=180)
+
     def down(self):
-        for host in self.hosts.values():
-            host.kill()
-        self.cloud.down()
+        try:
+            for host in self.hosts.values():
+                host.kill()
+        finally:
+            self.cloud.down(patience=60)
+
+    def again(self):
+        """The product is killed, all of it at once, and comes back. Nobody is alive who could still act, so what waits
+        for the end of the leases of the dead need not wait.
+        """
+        for pid in (self.cloud.process.pid, *(pid for pids in self.cloud.tree().values() for pid in pids)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.cloud.process.communicate(timeout=60)
+        self.cloud.endpoint.unlink(missing_ok=True)
+        self.judged("--hurry")
+        self.start()
+
+    def judged(self, *words):
+        """What chaos knows to do and to find in the database of a cloud."""
+        settings = {"DJANGO_SETTINGS_MODULE": "cloudportal.settings", "PYTHONPATH": str(CODE)}
+        ours = {**Installation(self.cloud.folder).environment(), **self.cloud.environment}
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.chaos.verdict", *words],
+            env=os.environ | ours | settings,
+            capture_output=True,
+            text=True,
+        )
+        assert not done.stderr, done.stderr[-2000:]
+        return done.stdout
 
     def token(self):
         done = subprocess.run(
@@ -66,7 +100,7 @@ class Site:
         self.zone, self.place = zone.network(self.root)
 
     def join(self, name, program):
-        """An agent that was installed by hand, and its host by its token."""
+        """An agent that was installed by hand, and its host by its token, at the end of a wire that can be cut."""
         host = AgentHost(self.lab, name, SimpleNamespace(url=self.agents_url, token=None), program)
         token = self.token()
         said = self.lab.exec(
@@ -75,8 +109,8 @@ class Site:
         host.uuid = said.stdout.strip()
         host.launch()
         self.hosts[name] = host
-        url = f"http://{self.lab.address(name)}"
-        return self.root.call("addHost", url=url, username="token", password=token, **self.place)["host"][0]
+        wire = self.wires[name] = Proxy((self.lab.address(name), PORT), str(self.lab.ranges.management[1]))
+        return self.root.call("addHost", url=wire.url, username="token", password=token, **self.place)["host"][0]
 
     def store(self):
         root = self.root

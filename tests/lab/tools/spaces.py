@@ -25,7 +25,17 @@ class Space:
 
     def __init__(self, name):
         self.name = name
-        command = ["unshare", *self.kinds, "--fork", "--kill-child", "bash", "-c", f"{self.first} && echo up && {INIT}"]
+        killed = ["setpriv", "--pdeathsig", "KILL"]  # with us, whatever ends us
+        command = [
+            *killed,
+            "unshare",
+            *self.kinds,
+            "--fork",
+            "--kill-child",
+            "bash",
+            "-c",
+            f"{self.first} && echo up && {INIT}",
+        ]
         self.holder = subprocess.Popen(  # noqa: S603
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
         )
