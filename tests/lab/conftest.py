@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from apps.hypervisors.base import DiskSpec, ImageSpec, MachineSpec, NicSpec, PoolSpec
 from tests.agent.manager import FakeManager
@@ -45,20 +46,29 @@ NEEDED = {
 }
 
 
-def pytest_ignore_collect(collection_path, config):
+def asked_for(config):
+    return any("lab" in Path(word.partition("::")[0]).parts for word in config.invocation_params.args)
+
+
+def pytest_ignore_collect(config):
     """It needs root and takes its time: only for who asks for it."""
-    asked = any("lab" in Path(word.partition("::")[0]).parts for word in config.invocation_params.args)
-    return None if asked else True
+    return None if asked_for(config) else True
 
 
-def pytest_collection_modifyitems(items):
-    """What two processes share out: the product's own lab is set up in one of them only, and so are agents."""
-    here = Path(__file__).parent
-    for item in items:
-        if here in item.path.parents:
-            folder = item.path.relative_to(here).parts[0]
-            group = {"router": f"router {item.path.stem}", "product": "product"}.get(folder, "agents")
-            item.add_marker(pytest.mark.xdist_group(group))
+def pytest_xdist_make_scheduler(config, log):
+    return Halves(config, log) if asked_for(config) else None
+
+
+class Halves(LoadScopeScheduling):
+    """What two processes share out: the product is set up in one of them only, agents in the other; routers fit in."""
+
+    def __init__(self, config, log):
+        super().__init__(config, log)
+        config.option.loadscopereorder = False  # the long ones come first as they are
+
+    def _split_scope(self, nodeid):
+        folder, _, file = nodeid.partition("::")[0].partition("tests/lab/")[2].partition("/")
+        return {"router": f"router {file}", "product": "product"}.get(folder, "agents")
 
 
 def own_prefix() -> str:

@@ -15,7 +15,7 @@ class Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self, moment):
-        """The next request: ``at once`` when the agent has it, or ``with the answer``, which nobody gets; "" for none."""
+        """The next request: ``at once`` when the agent has it, or ``with the answer``, which nobody gets; or none."""
         self._moment = moment
 
     def _accept(self):
