@@ -198,7 +198,7 @@ def http(lab, url, seconds=240.0, every=0.1):
     end = time.monotonic() + seconds
     while True:
         done = subprocess.run(
-            ["ip", "netns", "exec", lab.inet, "curl", "-s", "-m", "3", "--connect-timeout", "1", url],
+            ["ip", "netns", "exec", lab.inet, "curl", "-s", "-m", "3", "--connect-timeout", "0.5", url],
             capture_output=True,
             text=True,
         )

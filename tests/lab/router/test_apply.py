@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -212,7 +213,8 @@ def kill_during(host, seconds, *words, document=None):
     time.sleep(seconds)
     program = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     for pid in program:
-        os.kill(int(pid), signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has ended just now
+            os.kill(int(pid), signal.SIGKILL)
     process.wait()
     return bool(program)
 
