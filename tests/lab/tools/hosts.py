@@ -49,6 +49,7 @@ KbdInteractiveAuthentication no
 UsePAM no
 """
 DISK = Path("/var/tmp")  # a real one: QEMU reads past the cache, which file systems in memory may not know
+KNOWN = "cache/qemu/capabilities"  # of a host: what libvirt knows of the QEMUs there
 LONGEST_PREFIX = 8  # names of interfaces have 15 characters
 LIBVIRTD_CONF = """listen_tls = 0
 listen_tcp = 1
@@ -234,7 +235,9 @@ class Lab:
                 start_new_session=True,
             )
         ready = folder / "run" / ("libvirt/libvirt-sock" if host != STORE else "ready")
-        until(lambda: self.pid(host) and ready.exists(), 30, f"{host} does not come up, see {folder}/log")
+        until(lambda: self.pid(host) and ready.exists(), 60, f"{host} does not come up, see {folder}/log")
+        if host != STORE and not (folder / KNOWN).exists():
+            self.exec(host, "virsh", "-q", "capabilities")
 
     def _options(self) -> Sequence[str]:
         ranges = self.ranges
@@ -262,6 +265,9 @@ class Lab:
         (folder / "hosts").write_text(f"127.0.0.1 localhost\n{known}{self.address(STORE)} {STORE}\n")
         if host == STORE:
             return
+        for other in self.hosts():  # what libvirt asks QEMU for seconds it asks on one host only
+            if (self.directory / other / KNOWN).exists() and not (folder / KNOWN).exists():
+                shutil.copytree(self.directory / other / KNOWN, folder / KNOWN)
         etc = folder / "etc-libvirt"
         shutil.copytree("/etc/libvirt", etc, dirs_exist_ok=True)
         for network in etc.glob("qemu/networks/autostart/*"):
