@@ -213,7 +213,7 @@ def dashed(text):
 
 
 def on_pool(site, uuid):
-    query = "select p.name from storage_volume v join storage_pool p on p.id = v.pool_id where v.uuid = ?"
+    query = "select p.name from storage_volume v join storage_storagepool p on p.id = v.pool_id where v.uuid = ?"
     return site.rows(query, uuid) in ([], [("lab disks",)])
 
 
