@@ -24,6 +24,20 @@ from tests.lab.product.api import Api
 from tests.lab.tools.hosts import until
 from tests.lab.tools.image import guest_image
 
+EXPIRED = """
+from datetime import timedelta
+from pathlib import Path
+from django.utils import timezone
+from apps.agents.services import authority
+from apps.core import secret
+from tests.agent.authority import HOST, Authority
+
+own, signer = authority.current(), Authority()
+signer.key = authority.serialization.load_pem_private_key(secret.unseal(own.key).encode(), None)
+signer.certificate = authority.x509.load_pem_x509_certificate(own.certificate.encode())
+signer.name, end = signer.certificate.subject, timezone.now() - timedelta(minutes=1)
+signer.write_pair(Path({pair!r}), {host!r}, HOST, begin=end - timedelta(days=1), end=end)
+"""
 OFFERING = "DefaultIsolatedNetworkOfferingWithSourceNatService"
 
 
@@ -135,6 +149,15 @@ class Site:
         words = [sys.executable, "-m", "agent", "--state", folder, "enrol", self.agents_url]
         subprocess.run(words, input=f"{token}\n", text=True, check=True, capture_output=True, cwd=CODE)
         return token
+
+    def expired_pair(self, host):
+        """Key and certificate of a host, signed by the product's authority, and good until a minute ago."""
+        pair = self.lab.directory / "expired.pem"
+        words = [sys.executable, "-m", "cloudportal.manage", "--data", self.cloud.folder, "shell", "-c"]
+        script = EXPIRED.format(pair=str(pair), host=host)
+        environment = os.environ | {"PYTHONPATH": str(CODE)}
+        subprocess.run([*words, script], check=True, capture_output=True, cwd=CODE, env=environment)
+        return pair
 
     def rows(self, query, *values):
         """What stands in the database, where no command tells."""
