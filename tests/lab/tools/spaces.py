@@ -86,7 +86,7 @@ def cable(one, name, other, other_name, *, mac="", mtu=1500):
     other.run("ip", "link", "set", other_name, "up")
 
 
-def wait(condition, *, seconds=15.0, what="it"):
+def wait(condition, *, seconds=60.0, what="it"):
     """What the condition gave in the end; never a fixed time."""
     until = time.monotonic() + seconds
     while not (found := condition()):

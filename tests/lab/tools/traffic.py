@@ -6,7 +6,7 @@ import socket
 import struct
 import threading
 
-PATIENCE = 5.0
+PATIENCE = 10.0
 REFUSED, SILENT = "refused", "silent"
 
 
