@@ -29,7 +29,7 @@ def test_a_machine_is_what_was_asked_for(shared, host):
     assert host.virsh("dominfo", shared.uuid).split("\n")[1].split()[1] == shared.name
     assert f"<mac address='{shared.nics[0].mac}'/>" in xml
     assert "<domain type='qemu'" in xml  # no vmx, no svm: whatever /dev/kvm says
-    assert "<tb-cache unit='KiB'>16384</tb-cache>" in xml
+    assert "<tb-cache unit='KiB'>65536</tb-cache>" in xml
     assert host.guest(shared.uuid, "cat /sys/class/net/eth0/address").strip() == shared.nics[0].mac
     assert host.guest(shared.uuid, "cat /sys/block/vda/serial") == shared.disks[0].uuid.replace("-", "")[:20]
 
