@@ -17,7 +17,7 @@ from tests.lab.tools.documents import address, card, document, egress, forward, 
 from tests.lab.tools.spaces import HERE, PYTHON, wait
 from tests.lab.tools.traffic import get, resolve
 
-ROUNDS = int(os.environ.get("LAB_KILLS", "30"))
+ROUNDS = int(os.environ.get("LAB_KILLS", "15"))
 
 
 def full(generation=1, **given):
