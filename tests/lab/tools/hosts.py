@@ -327,6 +327,7 @@ class Lab:
             until(lambda: not self._end(signal.SIGTERM), 15, "somebody stays")
         self._end(signal.SIGKILL)
         self.down()
+        (DISK / f"lab-{self.prefix}.lock").unlink(missing_ok=True)  # we hold it too
 
     def _end(self, number: int) -> bool:
         """Who has a file of the lab on his command line, but for its hosts and us: the product, for example."""
