@@ -21,29 +21,13 @@ from tests.lab.tools.servers import Store
 MIB = 1 << 20
 
 
-NEEDED = {
-    "qemu-system-x86_64": "qemu-system-x86",
-    "qemu-img": "qemu-utils qemu-block-extra python3-libvirt",
-    "libvirtd": "libvirt-daemon-system",
-    "virsh": "libvirt-clients",
-    "xmllint": "libxml2-utils",
-    "dnsmasq": "dnsmasq-base",
-    "nft": "nftables",
-    "conntrack": "conntrack",
-    "ip": "iproute2",
-    "ping": "iputils-ping",
-    "busybox": "busybox-static",
-    "sshd": "openssh-server",
-    "ssh": "openssh-client",
-    "tgtd": "tgt",
-    "ganesha.nfsd": "nfs-ganesha nfs-ganesha-vfs",
-    "rpcbind": "rpcbind",
-    "genisoimage": "genisoimage",
-    "syslinux": "syslinux syslinux-common",
-    "mcopy": "mtools dosfstools",
-    "sfdisk": "fdisk",
-    "cpio": "cpio kmod binutils",
-}
+PACKAGES = (
+    *("qemu-system-x86", "qemu-utils", "qemu-block-extra", "libvirt-daemon-system", "libvirt-clients"),
+    *("python3-libvirt", "libxml2-utils", "dnsmasq-base", "nftables", "conntrack", "iproute2", "iputils-ping"),
+    *("procps", "curl", "openssl", "openssh-server", "openssh-client", "busybox-static", "genisoimage"),
+    *("tgt", "nfs-ganesha", "nfs-ganesha-vfs", "rpcbind"),
+    *("syslinux", "syslinux-common", "mtools", "dosfstools", "fdisk", "e2fsprogs", "cpio", "kmod", "binutils"),
+)
 
 
 def asked_for(config):
@@ -86,12 +70,18 @@ def machine():
         pytest.exit("the lab makes network namespaces and starts machines: it needs root", 1)
     with Path(__file__).open() as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # of several processes one
-        if packages := " ".join(package for program, package in NEEDED.items() if not shutil.which(program)):
-            install(packages.split())
+        if missing := sorted(set(PACKAGES) - installed()):
+            install(missing)
         guest_image()
     made = subprocess.run(["unshare", "--net", "--mount", "--pid", "--fork", "true"], capture_output=True, text=True)
     if made.returncode:
         pytest.exit(f"the lab cannot make namespaces on this machine: {made.stderr.strip()}", 1)
+
+
+def installed():
+    words = ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\\n"]
+    lines = subprocess.run(words, capture_output=True, text=True).stdout.splitlines()
+    return {line.split()[0] for line in lines if line.endswith(" installed")}
 
 
 def install(packages):
