@@ -181,6 +181,11 @@ class Lab:
             raise LabError(f"{self.directory} has files that are not of a lab")
         for shared in ("primary", "secondary", "export"):
             (self.directory / "srv" / shared).mkdir(parents=True, exist_ok=True)
+        export = self.directory / "srv" / "export"
+        if (
+            run("stat", "-f", "-c", "%T", export).stdout.strip() == "overlayfs"
+        ):  # the root of a container: no NFS from there
+            run("mount", "-t", "tmpfs", "-o", "mode=755", "export", export)
         ssh = {"port": SSH_PORT, "password": SSH_PASSWORD}
         mark.write_text(json.dumps({"prefix": self.prefix, "management": str(self.ranges.management), "ssh": ssh}))
 
@@ -315,6 +320,7 @@ class Lab:
             if space in here:
                 run("ip", "netns", "del", space)
         run("ip", "link", "del", f"{self.prefix}-mgmt", check=False)
+        run("umount", "--quiet", self.directory / "srv" / "export", check=False)
         shutil.rmtree(self.directory, ignore_errors=True)
         for place in INSTALLED.values():
             with suppress(OSError):  # it is there, or in use by another lab, or by the machine itself
