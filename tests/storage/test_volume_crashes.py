@@ -230,7 +230,7 @@ def test_only_the_host_that_was_asked_says_whether_it_happened(db, make, monkeyp
     w = world(make, monkeypatch, "disks.resize", "lost after")
     volume = ready(make, w)
     dispatch.call(w.alice, "resizeVolume", id=volume.uuid, size=9)
-    monkeypatch.setattr(fake.FakeDisks, "size", lambda self, disk, within: asked.append(self.host) or 9 * GIB)
+    monkeypatch.setattr(fake.FakeDisks, "size", lambda self, disk, within, pool: asked.append(self.host) or 9 * GIB)
     asked = []
     work_off()
     via = w.cloud.calls[0].rpartition(" ")[2]
