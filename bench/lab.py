@@ -69,7 +69,7 @@ def deploy(site: Site, tenant: Tenant) -> None:
     tenant.vm = tenant.deploy(tenant.net, name="bench-1")
     tenant.address = tenant.source_nat(tenant.net)
     tenant.forward(tenant.address, tenant.vm, 8080, 80)
-    http(site.lab, f"http://{tenant.address['ipaddress']}:8080/cgi-bin/hostname", PATIENCE, every=0.05)
+    http(site.lab, f"http://{tenant.address['ipaddress']}:8080/", PATIENCE, every=0.05)
 
 
 def boot_bare() -> None:
@@ -98,7 +98,7 @@ def overlay() -> Iterator[Path]:
 
 
 def wait_for(port: int) -> None:
-    words = ["curl", "-s", "-m", "3", f"http://127.0.0.1:{port}/cgi-bin/hostname"]
+    words = ["curl", "-s", "-m", "1", f"http://127.0.0.1:{port}/"]  # a try that came too early must not wait long
     end = time.monotonic() + PATIENCE
     while not subprocess.run(words, capture_output=True).stdout:  # noqa: S603 - our own words
         if time.monotonic() > end:

@@ -10,7 +10,7 @@ from agent.storage.sources import Source
 
 META = "urn:cloudportal:machine"
 DISK, NIC, CDROM = "ua-disk-", "ua-nic-", "ua-cdrom"
-TRANSLATED_CODE_MIB = 16  # QEMU's own choice is a fifth of the machine's memory and more
+TRANSLATED_CODE_MIB = 64  # a Linux that boots in 16 is translated again and again; QEMU would take all it may
 MOST_SHARES = 10000  # the scale of both versions of control groups
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 

@@ -55,7 +55,11 @@ class Listener:
                 secure.do_handshake()
                 Request(secure, source)
         except ssl.SSLError as error:
-            log.warning("refused: a connection from %s: %s", source, error.reason or error)
+            log.warning(
+                "refused: a connection from %s: %s",
+                source,
+                getattr(error, "verify_message", "") or error.reason or error,
+            )
         except OSError as error:
             log.info("the connection from %s broke off: %s", source, error)
         except Exception:

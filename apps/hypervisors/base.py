@@ -194,17 +194,17 @@ class DiskDriver(Protocol):
     def create(self, disk: DiskSpec, *, within: float) -> None:
         """Ensure the disk exists in primary storage, made from its image if it has one."""
 
-    def delete(self, disk: str, *, within: float) -> None:
-        """Ensure it does not. This, ``exists`` and ``size`` may be told the pool (``pool=``): a host that does not know
-        the pool cannot look there.
+    def delete(self, disk: str, *, within: float, pool: PoolSpec | None = None) -> None:
+        """Ensure it does not. This, ``exists`` and ``size`` are told the pool: a host that does not know it, because
+        none of its machines had a disk there yet, finds the disk nowhere, and says that all is done.
         """
 
     def resize(self, disk: DiskSpec, *, within: float) -> None:
         """Ensure the disk has this size; refused if it would lose data."""
 
-    def exists(self, disk: str, *, within: float) -> bool: ...
+    def exists(self, disk: str, *, within: float, pool: PoolSpec | None = None) -> bool: ...
 
-    def size(self, disk: str, *, within: float) -> int | None:
+    def size(self, disk: str, *, within: float, pool: PoolSpec | None = None) -> int | None:
         """In bytes; None if there is no such disk."""
 
     def attach(self, vm: str, disk: DiskSpec, *, within: float) -> None:

@@ -79,9 +79,15 @@ class Cloud:
             self.pools[disk.pool.uuid].add(host)
             self.places[disk.uuid] = disk.pool.uuid
 
-    def drop(self, disk: str) -> None:
-        self.disks.pop(disk, None)
-        self.places.pop(disk, None)
+    def drop(self, disk: str, host: str, pool: PoolSpec | None) -> None:
+        if self.sees(host, disk, pool):
+            self.disks.pop(disk, None)
+            self.places.pop(disk, None)
+
+    def sees(self, host: str, disk: str, pool: PoolSpec | None) -> bool:
+        """A host looks into the pools that it knows, or into the one that it is told."""
+        place = self.places.get(disk, "")
+        return not place or (pool.uuid == place if pool else host in self.pools[place])
 
     def uses(self, pool: str, host: str) -> bool:
         machines = {vm for disk, place in self.places.items() if place == pool for vm in self.attached[disk]}
@@ -151,19 +157,19 @@ class FakeDisks:
     def create(self, disk: DiskSpec, *, within: float) -> None:
         self.cloud.act(self.host, "disks.create", partial(self.cloud.make, disk, self.host))
 
-    def delete(self, disk: str, *, within: float) -> None:
+    def delete(self, disk: str, *, within: float, pool: PoolSpec | None = None) -> None:
         self.cloud.look()
         if self.cloud.attached[disk]:
             raise Refused(f"disk {disk} is attached")
-        self.cloud.act(self.host, "disks.delete", partial(self.cloud.drop, disk))
+        self.cloud.act(self.host, "disks.delete", partial(self.cloud.drop, disk, self.host, pool))
 
-    def exists(self, disk: str, *, within: float) -> bool:
+    def exists(self, disk: str, *, within: float, pool: PoolSpec | None = None) -> bool:
         self.cloud.look()
-        return disk in self.cloud.disks
+        return disk in self.cloud.disks and self.cloud.sees(self.host, disk, pool)
 
-    def size(self, disk: str, *, within: float) -> int | None:
+    def size(self, disk: str, *, within: float, pool: PoolSpec | None = None) -> int | None:
         self.cloud.look()
-        return self.cloud.disks.get(disk)
+        return self.cloud.disks.get(disk) if self.cloud.sees(self.host, disk, pool) else None
 
     def resize(self, disk: DiskSpec, *, within: float) -> None:
         if disk.uuid not in self.cloud.disks:

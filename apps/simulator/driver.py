@@ -11,7 +11,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from apps.core.retry import atomically
@@ -126,10 +126,10 @@ def _create_disk(host: int, disk: dict[str, Any]) -> None:
 
 
 @effect("disks.delete")
-def _delete_disk(host: int, disk: str) -> None:
+def _delete_disk(host: int, disk: str, pool: str = "") -> None:
     if Plugged.objects.filter(disk=disk).exists():
         raise Refused(f"disk {disk} is in a running machine")
-    Disk.objects.filter(uuid=disk).delete()
+    _seen(host, disk, pool).delete()
 
 
 @effect("disks.resize")
@@ -238,6 +238,12 @@ def _exists(disk: str) -> bool:
     return Disk.objects.filter(uuid=disk).exists()
 
 
+def _seen(host: int, disk: str, pool: str) -> QuerySet[Disk]:
+    """A host looks into the pools that it knows, or into the one that it is told."""
+    known = Mount.objects.filter(host=host).values("pool")
+    return Disk.objects.filter(Q(pool="") | (Q(pool=pool) if pool else Q(pool__in=known)), uuid=disk)
+
+
 class Part:
     def __init__(self, key: int):
         self.key = key
@@ -261,19 +267,18 @@ class Disks(Part):
     def create(self, disk: DiskSpec, *, within: float) -> None:
         act(self.key, "disks.create", disk.uuid, disk=asdict(disk))
 
-    def delete(self, disk: str, *, within: float) -> None:
-        act(self.key, "disks.delete", disk, disk=disk)
+    def delete(self, disk: str, *, within: float, pool: PoolSpec | None = None) -> None:
+        act(self.key, "disks.delete", disk, disk=disk, pool=pool.uuid if pool else "")
 
     def resize(self, disk: DiskSpec, *, within: float) -> None:
         act(self.key, "disks.resize", disk.uuid, disk=asdict(disk))
 
-    def exists(self, disk: str, *, within: float) -> bool:
-        look(disk)
-        return _exists(disk)
+    def exists(self, disk: str, *, within: float, pool: PoolSpec | None = None) -> bool:
+        return self.size(disk, within=within, pool=pool) is not None
 
-    def size(self, disk: str, *, within: float) -> int | None:
+    def size(self, disk: str, *, within: float, pool: PoolSpec | None = None) -> int | None:
         look(disk)
-        return Disk.objects.filter(uuid=disk).values_list("size", flat=True).first()
+        return _seen(self.key, disk, pool.uuid if pool else "").values_list("size", flat=True).first()
 
     def attach(self, vm: str, disk: DiskSpec, *, within: float) -> None:
         look(vm)

@@ -36,7 +36,7 @@ class FakeManager:
         der = self.authority.certificate.public_bytes(serialization.Encoding.DER)
         return f"{hashlib.sha256(der).hexdigest()}.{secret}"
 
-    def wait(self, condition, seconds=20.0):
+    def wait(self, condition, seconds=60.0):
         """Until ``condition(self)`` holds; its value."""
         with self.arrived:
             found = self.arrived.wait_for(lambda: condition(self), seconds)

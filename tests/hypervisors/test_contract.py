@@ -108,6 +108,20 @@ def test_a_pool_is_known_to_a_host_from_its_first_disk_there_until_it_is_removed
     assert there.pools.stats("p", **NOW).used == 0
 
 
+def test_a_host_that_is_told_the_pool_finds_a_disk_there_that_another_has_made(hosts):
+    here, there = hosts
+    pool = PoolSpec("p", "NetworkFilesystem", "nfs://server/path")
+    here.disks.create(DiskSpec("d", GIB, pool=pool), **NOW)
+    assert (there.disks.exists("d", **NOW), there.disks.size("d", **NOW)) == (False, None)
+
+    there.disks.delete("d", **NOW)
+    assert here.disks.exists("d", **NOW)
+    assert (there.disks.exists("d", **NOW, pool=pool), there.disks.size("d", **NOW, pool=pool)) == (True, GIB)
+    there.disks.delete("d", **NOW, pool=pool)
+
+    assert not here.disks.exists("d", **NOW)
+
+
 def test_the_host_that_starts_a_machine_knows_the_pools_of_its_disks(hosts):
     here, there = hosts
     disk = DiskSpec("d", GIB, pool=PoolSpec("p"))

@@ -3,14 +3,17 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from apps.hypervisors.base import DiskSpec, ImageSpec, MachineSpec, NicSpec, PoolSpec
 from tests.agent.manager import FakeManager
 from tests.lab.agents import AgentHost, new, program, segment_of
+from tests.lab.tools import hosts
 from tests.lab.tools.hosts import DISK, Lab
 from tests.lab.tools.image import guest_image
 from tests.lab.tools.servers import Store
@@ -18,40 +21,45 @@ from tests.lab.tools.servers import Store
 MIB = 1 << 20
 
 
-NEEDED = {
-    "qemu-system-x86_64": "qemu-system-x86",
-    "qemu-img": "qemu-utils qemu-block-extra python3-libvirt",
-    "libvirtd": "libvirt-daemon-system",
-    "virsh": "libvirt-clients",
-    "xmllint": "libxml2-utils",
-    "dnsmasq": "dnsmasq-base",
-    "nft": "nftables",
-    "conntrack": "conntrack",
-    "ip": "iproute2",
-    "ping": "iputils-ping",
-    "busybox": "busybox-static",
-    "sshd": "openssh-server",
-    "ssh": "openssh-client",
-    "tgtd": "tgt",
-    "ganesha.nfsd": "nfs-ganesha nfs-ganesha-vfs",
-    "rpcbind": "rpcbind",
-    "genisoimage": "genisoimage",
-    "syslinux": "syslinux syslinux-common",
-    "mcopy": "mtools dosfstools",
-    "sfdisk": "fdisk",
-    "cpio": "cpio kmod binutils",
-}
+PACKAGES = (
+    *("qemu-system-x86", "qemu-utils", "qemu-block-extra", "libvirt-daemon-system", "libvirt-clients"),
+    *("python3-libvirt", "libxml2-utils", "dnsmasq-base", "nftables", "conntrack", "iproute2", "iputils-ping"),
+    *("procps", "curl", "openssl", "openssh-server", "openssh-client", "busybox-static", "genisoimage"),
+    *("tgt", "nfs-ganesha", "nfs-ganesha-vfs", "rpcbind"),
+    *("syslinux", "syslinux-common", "mtools", "dosfstools", "fdisk", "e2fsprogs", "cpio", "kmod", "binutils"),
+)
 
 
-def pytest_ignore_collect(collection_path, config):
+def asked_for(config):
+    return any("lab" in Path(word.partition("::")[0]).parts for word in config.invocation_params.args)
+
+
+def pytest_ignore_collect(config):
     """It needs root and takes its time: only for who asks for it."""
-    asked = any("lab" in Path(word.partition("::")[0]).parts for word in config.invocation_params.args)
-    return None if asked else True
+    return None if asked_for(config) else True
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return Halves(config, log) if asked_for(config) else None
+
+
+class Halves(LoadScopeScheduling):
+    """What two processes share out: the product is set up in one of them only, agents in the other; routers fit in."""
+
+    def __init__(self, config, log):
+        super().__init__(config, log)
+        config.option.loadscopereorder = False  # the long ones come first as they are
+
+    def _split_scope(self, nodeid):
+        folder, _, file = nodeid.partition("::")[0].partition("tests/lab/")[2].partition("/")
+        return {"router": f"router {file}", "product": "product"}.get(folder, "agents")
 
 
 def own_prefix() -> str:
     """The same for the same working tree, so that what a killed run left is found and removed by the next."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if chosen := os.environ.get("LAB_PREFIX"):
+        return f"{chosen}{worker.removeprefix('gw')}"
     return "t" + hashlib.sha256(f"{Path(__file__).parent}{worker}".encode()).hexdigest()[:5]
 
 
@@ -60,11 +68,20 @@ def machine():
     """The lab is never skipped: it makes the machine fit, or ends with the reason why it cannot."""
     if os.geteuid():
         pytest.exit("the lab makes network namespaces and starts machines: it needs root", 1)
-    if packages := " ".join(package for program, package in NEEDED.items() if not shutil.which(program)):
-        install(packages.split())
+    with Path(__file__).open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # of several processes one
+        if missing := sorted(set(PACKAGES) - installed()):
+            install(missing)
+        guest_image()
     made = subprocess.run(["unshare", "--net", "--mount", "--pid", "--fork", "true"], capture_output=True, text=True)
     if made.returncode:
         pytest.exit(f"the lab cannot make namespaces on this machine: {made.stderr.strip()}", 1)
+
+
+def installed():
+    words = ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\\n"]
+    lines = subprocess.run(words, capture_output=True, text=True).stdout.splitlines()
+    return {line.split()[0] for line in lines if line.endswith(" installed")}
 
 
 def install(packages):
@@ -77,17 +94,37 @@ def install(packages):
 
 @pytest.fixture(scope="session")
 def lab():
-    lab = Lab(os.environ.get("LAB_PREFIX") or own_prefix())
-    with alone(lab):
+    lab = Lab(own_prefix())
+    with alone(lab) as lock, guarded(lab, lock):
         yield from up_and_down(lab)
 
 
 @contextmanager
 def alone(lab):
     """Two runs of one working tree wait for each other: what the second removes as left over would be the first's."""
-    with (DISK / f"lab-{lab.prefix}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    path = DISK / f"lab-{lab.prefix}.lock"
+    while True:
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                continue  # the one before has removed it
+            yield file
+            path.unlink()
+            return
+
+
+@contextmanager
+def guarded(lab, lock):
+    """Nothing stays of a run that is killed: a process that outlives this one takes the lab down."""
+    words = [sys.executable, hosts.__file__, f"--prefix={lab.prefix}", f"--dir={lab.directory}", "guard"]
+    guard = subprocess.Popen(
+        list(map(str, words)), stdin=subprocess.PIPE, pass_fds=[lock.fileno()], start_new_session=True
+    )
+    try:
         yield
+    finally:
+        guard.kill()
+        guard.wait()
 
 
 def up_and_down(lab):

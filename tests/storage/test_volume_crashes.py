@@ -13,6 +13,7 @@ from apps.core.models import Question
 from apps.events.models import Alert
 from apps.hypervisors import fake
 from apps.hypervisors.errors import Busy, Refused, Unknown
+from apps.infrastructure.models import Host
 from apps.jobs.models import Job
 from apps.machines.models import Attachment
 from apps.storage.flows import expunge
@@ -53,7 +54,8 @@ def ready(make, w, size=2):
     volume = make.volume(w.alice.account, zone=w.zone, size=size * GIB)
     assert pools.take(volume, w.pool)
     Volume.all_tenants.filter(pk=volume.pk).kernel_update(state="Ready")
-    w.cloud.make(fake.DiskSpec(str(volume.uuid), volume.size), w.host.name)
+    volume.refresh_from_db()
+    w.cloud.make(fake.DiskSpec(str(volume.uuid), volume.size, pool=volumes.pool_spec(volume)), w.host.name)
     return volume
 
 
@@ -228,7 +230,7 @@ def test_only_the_host_that_was_asked_says_whether_it_happened(db, make, monkeyp
     w = world(make, monkeypatch, "disks.resize", "lost after")
     volume = ready(make, w)
     dispatch.call(w.alice, "resizeVolume", id=volume.uuid, size=9)
-    monkeypatch.setattr(fake.FakeDisks, "size", lambda self, disk, within: asked.append(self.host) or 9 * GIB)
+    monkeypatch.setattr(fake.FakeDisks, "size", lambda self, disk, within, pool: asked.append(self.host) or 9 * GIB)
     asked = []
     work_off()
     via = w.cloud.calls[0].rpartition(" ")[2]
@@ -255,6 +257,19 @@ def test_a_host_that_went_down_keeps_its_answer_until_it_is_back(db, make, monke
     settle(w)
 
     assert (Volume.all_tenants.get().state, Volume.all_tenants.get().size) == ("Ready", 2 * GIB)
+    whole(w)
+
+
+def test_a_host_that_never_had_a_disk_of_the_pool_deletes_one_there(db, make, monkeypatch):
+    w = world(make, monkeypatch, "disks.delete", "well")
+    volume = ready(make, w)
+    Host.all_tenants.filter(pk=w.host.pk).kernel_update(status="Down")
+
+    dispatch.call(w.alice, "deleteVolume", id=volume.uuid)
+    work_off()
+
+    assert len(w.cloud.calls) == 1
+    assert f"disks.delete on {w.host.name}" not in w.cloud.calls
     whole(w)
 
 

@@ -81,7 +81,7 @@ def unprepare(ctx: Start) -> None:
     for volume in _disks(ctx, (V.CREATING, V.READY) if ctx.is_fresh else (V.CREATING,)):
         if volume.state == V.READY:
             VOLUME.fire(volume, "CreateRequested")
-        volumes.disks(volume).delete(str(volume.uuid), within=DEADLINE)
+        volumes.disks(volume).delete(str(volume.uuid), within=DEADLINE, pool=volumes.pool_spec(volume))
         _uncreated(volume)
 
 

@@ -72,7 +72,7 @@ def _not_created(volume: Volume) -> None:
 
 
 def _exists(volume: Volume) -> bool:
-    return bool(asked_before(volume).exists(str(volume.uuid), within=DEADLINE))
+    return bool(asked_before(volume).exists(str(volume.uuid), within=DEADLINE, pool=pool_spec(volume)))
 
 
 CREATE = Outcome("storage.create", "storage.Volume", ok=_created, refused=_not_created, observe=_exists)
@@ -146,7 +146,8 @@ def _settle_size(volume: Volume, size: int | None, event: str) -> None:
 
 
 def _has_its_size(volume: Volume) -> bool:
-    return bool(asked_before(volume).size(str(volume.uuid), within=DEADLINE) == volume.target_size)
+    size = asked_before(volume).size(str(volume.uuid), within=DEADLINE, pool=pool_spec(volume))
+    return bool(size == volume.target_size)
 
 
 RESIZE = Outcome("storage.resize", "storage.Volume", ok=_resized, refused=_not_resized, observe=_has_its_size)
@@ -187,7 +188,7 @@ def wipe(volume: Volume) -> None:
     if volume.state != V.EXPUNGING:
         return
     pools.check_in_service(volume)
-    disks(volume).delete(str(volume.uuid), within=DEADLINE)
+    disks(volume).delete(str(volume.uuid), within=DEADLINE, pool=pool_spec(volume))
     _wiped(volume)
 
 

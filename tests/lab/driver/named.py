@@ -58,7 +58,8 @@ class Named:
             given = [self._names.translated(value) for value in values]
             if name in GUEST_NEEDED and given[0] in self._host.domains():
                 self._host.guest(given[0], "true", seconds=120)
-            found = function(*given, within=PATIENCE.get(name, 60.0), **more)
+            told = {key: self._names.translated(value) for key, value in more.items()}
+            found = function(*given, within=PATIENCE.get(name, 60.0), **told)
             if isinstance(found, frozenset):
                 return frozenset(n for n in ("m",) if self._names.uuid(n) in found)
             return found

@@ -3,18 +3,19 @@
 import selectors
 import socket
 import threading
+from contextlib import suppress
 
 
 class Proxy:
-    def __init__(self, target):
+    def __init__(self, target, address="127.0.0.1"):
         self._target, self._moment = target, ""
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._listener = socket.create_server((address, 0))
+        self.url = f"http://{address}:{self._listener.getsockname()[1]}"
         self.cuts = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self, moment):
-        """The next request: ``at once`` when the agent has it, or ``with the answer``, which nobody gets."""
+        """The next request: ``at once`` when the agent has it, or ``with the answer``, which nobody gets; or none."""
         self._moment = moment
 
     def _accept(self):
@@ -26,17 +27,23 @@ class Proxy:
             threading.Thread(target=self._carry, args=(client,), daemon=True).start()
 
     def _carry(self, client):
-        server = socket.create_connection(self._target)
+        with client:
+            try:
+                server = socket.create_connection(self._target, 10)
+            except OSError:
+                return  # the agent is not there
+            server.settimeout(None)
+            with server, suppress(OSError):
+                self._pass_on(client, server)
+
+    def _pass_on(self, client, server):
         others = {client: server, server: client}
-        with client, server, selectors.DefaultSelector() as selector:
+        with selectors.DefaultSelector() as selector:
             for each in others:
                 selector.register(each, selectors.EVENT_READ)
             while True:
                 for key, _ in selector.select():
-                    try:
-                        data = key.fileobj.recv(65536)
-                    except OSError:
-                        return
+                    data = key.fileobj.recv(65536)
                     if not data:
                         return
                     if key.fileobj is server and self._moment == "with the answer":

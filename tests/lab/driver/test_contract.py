@@ -14,6 +14,7 @@ ELSEWHERE = (
     "test_a_host_says_how_large_it_is",
     "test_a_pool_is_known_to_a_host_from_its_first_disk_there_until_it_is_removed",
     "test_the_host_that_starts_a_machine_knows_the_pools_of_its_disks",
+    "test_a_host_that_is_told_the_pool_finds_a_disk_there_that_another_has_made",
 )
 globals().update(
     {name: each for name, each in vars(contract).items() if name.startswith("test_") and name not in ELSEWHERE}
@@ -72,6 +73,23 @@ def test_a_pool_is_known_to_a_host_from_its_first_disk_there_until_it_is_removed
             here.pools.stats(pool.uuid, within=10)
     there.disks.delete(disk.uuid, within=10)
     there.pools.remove(pool.uuid, within=10)
+
+
+def test_a_host_that_is_told_the_pool_finds_a_disk_there_that_another_has_made(real, lab):
+    here, there = real
+    (lab.directory / "srv" / "primary" / "own").mkdir(exist_ok=True)
+    pool = PoolSpec(new(), "SharedMountPoint", "sharedmountpoint://localhost/srv/primary/own")
+    disk = DiskSpec(new(), 64 * MIB, pool=pool)
+    here.disks.create(disk, within=30)
+
+    there.disks.delete(disk.uuid, within=30)
+    assert here.disks.exists(disk.uuid, within=30)
+    assert there.disks.size(disk.uuid, within=30, pool=pool) == disk.size
+    there.disks.delete(disk.uuid, within=30, pool=pool)
+
+    assert not here.disks.exists(disk.uuid, within=30)
+    for each in real:
+        each.pools.remove(pool.uuid, within=30)
 
 
 def test_the_host_that_starts_a_machine_knows_the_pools_of_its_disks(agent_hosts, guests, lab):

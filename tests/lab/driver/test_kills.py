@@ -2,6 +2,7 @@
 which, and nothing is left that the manager does not know of.
 """
 
+import os
 import random
 import threading
 import time
@@ -13,7 +14,7 @@ from apps.hypervisors.errors import Busy, Refused, Unknown
 from tests.lab.agents import new
 
 MIB = 1 << 20
-ROUNDS = 20
+ROUNDS = int(os.environ.get("LAB_ROUNDS", "10"))
 LONG = {"within": 60.0}
 
 

@@ -46,7 +46,10 @@ def site(lab):
 def outside(lab):
     """Somebody on the internet who answers with the address that he sees."""
     subprocess.run(["ip", "-n", lab.inet, "addr", "add", "198.51.100.2/24", "dev", "eth0"], check=True)
-    process = subprocess.Popen(["ip", "netns", "exec", lab.inet, sys.executable, "-c", ECHO], stderr=subprocess.DEVNULL)
+    killed = ["setpriv", "--pdeathsig", "KILL"]
+    process = subprocess.Popen(
+        [*killed, "ip", "netns", "exec", lab.inet, sys.executable, "-c", ECHO], stderr=subprocess.DEVNULL
+    )
     words = ["ip", "netns", "exec", lab.inet, "curl", "-s", "http://198.51.100.1:9000/"]
     until(lambda: subprocess.run(words, capture_output=True).returncode == 0, 20, "the echo does not answer")
     yield "http://198.51.100.1:9000/"

@@ -2,23 +2,42 @@
 
 import base64
 import json
+import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from types import SimpleNamespace
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
 from cloudportal import lab as zone
+from cloudportal.installation import Installation
 from tests.clouds import CODE, Cloud
-from tests.lab.agents import AgentHost
+from tests.lab.agents import PORT, AgentHost
+from tests.lab.driver.proxy import Proxy
 from tests.lab.product.api import Api
 from tests.lab.tools.hosts import until
 from tests.lab.tools.image import guest_image
 
+EXPIRED = """
+from datetime import timedelta
+from pathlib import Path
+from django.utils import timezone
+from apps.agents.services import authority
+from apps.core import secret
+from tests.agent.authority import HOST, Authority
+
+own, signer = authority.current(), Authority()
+signer.key = authority.serialization.load_pem_private_key(secret.unseal(own.key).encode(), None)
+signer.certificate = authority.x509.load_pem_x509_certificate(own.certificate.encode())
+signer.name, end = signer.certificate.subject, timezone.now() - timedelta(minutes=1)
+signer.write_pair(Path({pair!r}), {host!r}, HOST, begin=end - timedelta(days=1), end=end)
+"""
 OFFERING = "DefaultIsolatedNetworkOfferingWithSourceNatService"
 
 
@@ -26,14 +45,13 @@ class Site:
     def __init__(self, lab):
         self.lab, self.srv = lab, lab.directory / "srv"
         self.cloud = Cloud(lab.directory / "cloud")
-        self.hosts = {}
+        self.hosts, self.wires = {}, {}
 
     # -- the product
 
     def up(self):
-        address = self.lab.ranges.management[1]
         self.cloud.environment = {"KVM_SSH_PORT": "2222"}
-        self.cloud.up("--no-demo", "--agents", str(address))
+        self.start()
         said = self.cloud.told()
         root = said["users"][0]
         self.root = Api(said["api"], root["apikey"], root["secretkey"])
@@ -42,10 +60,40 @@ class Site:
         shutil.copy(guest_image(), source / "tiny.qcow2")
         zone.allow(self.root, source / "tiny.qcow2")
 
+    def start(self):
+        self.cloud.up("--no-demo", "--agents", str(self.lab.ranges.management[1]), patience=180)
+
     def down(self):
-        for host in self.hosts.values():
-            host.kill()
-        self.cloud.down()
+        try:
+            for host in self.hosts.values():
+                host.kill()
+        finally:
+            self.cloud.down(patience=60)
+
+    def again(self):
+        """The product is killed, all of it at once, and comes back. Nobody is alive who could still act, so what waits
+        for the end of the leases of the dead need not wait.
+        """
+        for pid in (self.cloud.process.pid, *(pid for pids in self.cloud.tree().values() for pid in pids)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.cloud.process.communicate(timeout=60)
+        self.cloud.endpoint.unlink(missing_ok=True)
+        self.judged("--hurry")
+        self.start()
+
+    def judged(self, *words):
+        """What chaos knows to do and to find in the database of a cloud."""
+        settings = {"DJANGO_SETTINGS_MODULE": "cloudportal.settings", "PYTHONPATH": str(CODE)}
+        ours = {**Installation(self.cloud.folder).environment(), **self.cloud.environment}
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.chaos.verdict", *words],
+            env=os.environ | ours | settings,
+            capture_output=True,
+            text=True,
+        )
+        assert not done.stderr, done.stderr[-2000:]
+        return done.stdout
 
     def token(self):
         done = subprocess.run(
@@ -66,7 +114,7 @@ class Site:
         self.zone, self.place = zone.network(self.root)
 
     def join(self, name, program):
-        """An agent that was installed by hand, and its host by its token."""
+        """An agent that was installed by hand, and its host by its token, at the end of a wire that can be cut."""
         host = AgentHost(self.lab, name, SimpleNamespace(url=self.agents_url, token=None), program)
         token = self.token()
         said = self.lab.exec(
@@ -75,8 +123,8 @@ class Site:
         host.uuid = said.stdout.strip()
         host.launch()
         self.hosts[name] = host
-        url = f"http://{self.lab.address(name)}"
-        return self.root.call("addHost", url=url, username="token", password=token, **self.place)["host"][0]
+        wire = self.wires[name] = Proxy((self.lab.address(name), PORT), str(self.lab.ranges.management[1]))
+        return self.root.call("addHost", url=wire.url, username="token", password=token, **self.place)["host"][0]
 
     def store(self):
         root = self.root
@@ -101,6 +149,15 @@ class Site:
         words = [sys.executable, "-m", "agent", "--state", folder, "enrol", self.agents_url]
         subprocess.run(words, input=f"{token}\n", text=True, check=True, capture_output=True, cwd=CODE)
         return token
+
+    def expired_pair(self, host):
+        """Key and certificate of a host, signed by the product's authority, and good until a minute ago."""
+        pair = self.lab.directory / "expired.pem"
+        words = [sys.executable, "-m", "cloudportal.manage", "--data", self.cloud.folder, "shell", "-c"]
+        script = EXPIRED.format(pair=str(pair), host=host)
+        environment = os.environ | {"PYTHONPATH": str(CODE)}
+        subprocess.run([*words, script], check=True, capture_output=True, cwd=CODE, env=environment)
+        return pair
 
     def rows(self, query, *values):
         """What stands in the database, where no command tells."""
@@ -164,7 +221,7 @@ def http(lab, url, seconds=240.0, every=0.1):
     end = time.monotonic() + seconds
     while True:
         done = subprocess.run(
-            ["ip", "netns", "exec", lab.inet, "curl", "-s", "-m", "3", "--connect-timeout", "1", url],
+            ["ip", "netns", "exec", lab.inet, "curl", "-s", "-m", "3", "--connect-timeout", "0.5", url],
             capture_output=True,
             text=True,
         )

@@ -106,6 +106,16 @@ def test_who_has_a_certificate_of_another_authority_is_turned_away_and_noted(sit
     until(lambda: len(site.refusals()) > before, 10, "the manager does not note it")
 
 
+def test_who_comes_with_a_certificate_that_has_expired_is_turned_away_and_noted(site):
+    host, before = next(iter(site.hosts.values())), len(site.refusals())
+    pair = site.expired_pair(host.uuid)
+
+    done = subprocess.run(["curl", "-sk", "--cert", str(pair), "-d", "{}", f"{site.agents_url}/agent/v1/report"])
+
+    assert done.returncode != 0
+    until(lambda: any("expired" in line for line in site.refusals()[before:]), 20, "the manager does not note it")
+
+
 def test_who_has_no_certificate_may_ask_for_the_authority_only(site):
     url = f"{site.agents_url}/agent/v1"
     said = subprocess.run(["curl", "-sk", f"{url}/ca"], capture_output=True, text=True).stdout

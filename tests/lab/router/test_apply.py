@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tests.lab.tools.documents import address, card, document, egress, forward, 
 from tests.lab.tools.spaces import HERE, PYTHON, wait
 from tests.lab.tools.traffic import get, resolve
 
-ROUNDS = int(os.environ.get("LAB_KILLS", "30"))
+ROUNDS = int(os.environ.get("LAB_KILLS", "15"))
 
 
 def full(generation=1, **given):
@@ -212,7 +213,8 @@ def kill_during(host, seconds, *words, document=None):
     time.sleep(seconds)
     program = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     for pid in program:
-        os.kill(int(pid), signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it has ended just now
+            os.kill(int(pid), signal.SIGKILL)
     process.wait()
     return bool(program)
 

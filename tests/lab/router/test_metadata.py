@@ -106,7 +106,7 @@ def test_what_changes_is_told_without_a_restart(lab, guest):
 def test_a_machine_that_left_is_a_stranger(lab, guest, second):
     lab.apply(dhcp=CARDS[:1], machines=[MACHINE])
 
-    assert get(second, "10.1.1.1", "/latest/meta-data/local-hostname") == (0, b"")
+    assert get(second, "10.1.1.1", "/latest/meta-data/local-hostname", patience=0.5) == (0, b"")
     lab.apply(dhcp=CARDS, machines=[MACHINE, machine(11)])
     assert get(second, "10.1.1.1", "/latest/meta-data/local-hostname") == (200, b"vm11")
 

@@ -1,12 +1,13 @@
 import re
 import socket
+from contextlib import contextmanager
 
 import pytest
 
 from tests.lab.tools.cloud import OUTSIDE
 from tests.lab.tools.documents import address, card, forward, mac, rule
 from tests.lab.tools.spaces import wait
-from tests.lab.tools.traffic import REFUSED, SILENT, Server, ask, ask_udp, pings
+from tests.lab.tools.traffic import PATIENCE, REFUSED, SILENT, ask, ask_udp, pings
 
 CARDS = [card(20), card(21)]
 ADDRESSES = [address(10, source_nat=True), address(12)]
@@ -117,31 +118,34 @@ def test_the_firewall_is_for_those_inside_as_well(lab, one, two, servers):
 
 
 def test_a_connection_ends_with_the_rule_that_let_it_in(world, lab, one, servers):
-    server = one.inside(_listening)
     lab.apply(firewall=[rule(10, "tcp", 8022)], port_forwarding=[forward(8022, 22, machine=20)])
-    line = world.inet.inside(lambda: socket.create_connection(("198.51.100.10", 8022), 3))
-    inside, _ = server.accept()
-    assert _passes(line, inside)
+    with _connected(world, one) as (line, inside):
+        assert _passes(line, inside)
 
-    lab.apply(firewall=[])
+        lab.apply(firewall=[])
 
-    assert not _passes(line, inside)
-    lab.apply(firewall=[rule(10, "tcp", 8022)])
-    assert wait(lambda: inside.recv(1), what="what was sent meanwhile")
-    for each in (line, inside, server):
-        each.close()
+        assert not _passes(line, inside, patience=0.5)
+        lab.apply(firewall=[rule(10, "tcp", 8022)])
+        inside.settimeout(30)
+        assert inside.recv(1) == b"x"  # what was sent meanwhile
 
 
-def _listening():
-    made = socket.socket()
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.bind(("10.1.1.20", 22))
-    made.listen()
-    return made
+@contextmanager
+def _connected(world, machine):
+    """From outside to port 22 of the machine: both ends."""
+    with machine.inside(socket.socket) as server:
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        server.settimeout(PATIENCE)
+        server.bind(("10.1.1.20", 22))
+        server.listen()
+        with world.inet.inside(lambda: socket.create_connection(("198.51.100.10", 8022), PATIENCE)) as line:
+            inside, _ = server.accept()
+            with inside:
+                yield line, inside
 
 
-def _passes(line, inside):
-    inside.settimeout(0.5)
+def _passes(line, inside, patience=PATIENCE):
+    inside.settimeout(patience)
     line.sendall(b"x")
     try:
         return inside.recv(1) == b"x"
@@ -149,34 +153,28 @@ def _passes(line, inside):
         return False
 
 
-def test_a_flow_does_not_go_on_to_the_machine_of_yesterday(world, lab, one, two):
+def test_a_flow_does_not_go_on_to_the_machine_of_yesterday(world, lab, one, two, servers):
     """A client that keeps its port: the kernel would remember the translation as long as packets come."""
-    servers = [Server(space, 53, kind=socket.SOCK_DGRAM) for space in (one, two)]
-    line = world.inet.inside(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-    line.settimeout(2)
+    for space in (one, two):
+        servers(space, 53, kind=socket.SOCK_DGRAM)
     answers = []
-    for machine in (20, 21):
-        lab.apply(firewall=OPEN, port_forwarding=[forward(53, 53, protocol="udp", machine=machine)])
-        line.sendto(b"?", ("198.51.100.10", 53))
-        answers.append(line.recv(100).decode())
-    for each in (line, *servers):
-        each.close()
+    with world.inet.inside(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as line:
+        line.settimeout(PATIENCE)
+        for machine in (20, 21):
+            lab.apply(firewall=OPEN, port_forwarding=[forward(53, 53, protocol="udp", machine=machine)])
+            line.sendto(b"?", ("198.51.100.10", 53))
+            answers.append(line.recv(100).decode())
 
     assert answers == [f"vm20 {OUTSIDE}", f"vm21 {OUTSIDE}"]
 
 
 def test_rules_that_stay_keep_their_connections(world, lab, one):
-    server = one.inside(_listening)
     rows = [forward(8022, 22, machine=20), forward(8023, 23, machine=20)]
     lab.apply(firewall=OPEN, port_forwarding=rows)
-    line = world.inet.inside(lambda: socket.create_connection(("198.51.100.10", 8022), 3))
-    inside, _ = server.accept()
+    with _connected(world, one) as (line, inside):
+        lab.apply(port_forwarding=rows[:1], public=ADDRESSES[:1], firewall=OPEN[:1])
 
-    lab.apply(port_forwarding=rows[:1], public=ADDRESSES[:1], firewall=OPEN[:1])
-
-    assert _passes(line, inside)
-    for each in (line, inside, server):
-        each.close()
+        assert _passes(line, inside)
 
 
 @pytest.fixture

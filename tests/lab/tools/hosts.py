@@ -49,6 +49,7 @@ KbdInteractiveAuthentication no
 UsePAM no
 """
 DISK = Path("/var/tmp")  # a real one: QEMU reads past the cache, which file systems in memory may not know
+KNOWN = "cache/qemu/capabilities"  # of a host: what libvirt knows of the QEMUs there
 LONGEST_PREFIX = 8  # names of interfaces have 15 characters
 LIBVIRTD_CONF = """listen_tls = 0
 listen_tcp = 1
@@ -180,6 +181,11 @@ class Lab:
             raise LabError(f"{self.directory} has files that are not of a lab")
         for shared in ("primary", "secondary", "export"):
             (self.directory / "srv" / shared).mkdir(parents=True, exist_ok=True)
+        export = self.directory / "srv" / "export"
+        if (
+            run("stat", "-f", "-c", "%T", export).stdout.strip() == "overlayfs"
+        ):  # the root of a container: no NFS from there
+            run("mount", "-t", "tmpfs", "-o", "mode=755", "export", export)
         ssh = {"port": SSH_PORT, "password": SSH_PASSWORD}
         mark.write_text(json.dumps({"prefix": self.prefix, "management": str(self.ranges.management), "ssh": ssh}))
 
@@ -234,7 +240,9 @@ class Lab:
                 start_new_session=True,
             )
         ready = folder / "run" / ("libvirt/libvirt-sock" if host != STORE else "ready")
-        until(lambda: self.pid(host) and ready.exists(), 30, f"{host} does not come up, see {folder}/log")
+        until(lambda: self.pid(host) and ready.exists(), 60, f"{host} does not come up, see {folder}/log")
+        if host != STORE and not (folder / KNOWN).exists():
+            self.exec(host, "virsh", "-q", "capabilities")
 
     def _options(self) -> Sequence[str]:
         ranges = self.ranges
@@ -262,6 +270,9 @@ class Lab:
         (folder / "hosts").write_text(f"127.0.0.1 localhost\n{known}{self.address(STORE)} {STORE}\n")
         if host == STORE:
             return
+        for other in self.hosts():  # what libvirt asks QEMU for seconds it asks on one host only
+            if (self.directory / other / KNOWN).exists() and not (folder / KNOWN).exists():
+                shutil.copytree(self.directory / other / KNOWN, folder / KNOWN)
         etc = folder / "etc-libvirt"
         shutil.copytree("/etc/libvirt", etc, dirs_exist_ok=True)
         for network in etc.glob("qemu/networks/autostart/*"):
@@ -309,10 +320,29 @@ class Lab:
             if space in here:
                 run("ip", "netns", "del", space)
         run("ip", "link", "del", f"{self.prefix}-mgmt", check=False)
+        run("umount", "--quiet", self.directory / "srv" / "export", check=False)
         shutil.rmtree(self.directory, ignore_errors=True)
         for place in INSTALLED.values():
             with suppress(OSError):  # it is there, or in use by another lab, or by the machine itself
                 Path(place).rmdir()
+
+    def guard(self) -> None:
+        """Wait until whoever started this is gone, and take down what he could not."""
+        sys.stdin.buffer.read()
+        with suppress(LabError):
+            until(lambda: not self._end(signal.SIGTERM), 15, "somebody stays")
+        self._end(signal.SIGKILL)
+        self.down()
+        (DISK / f"lab-{self.prefix}.lock").unlink(missing_ok=True)  # we hold it too
+
+    def _end(self, number: int) -> bool:
+        """Who has a file of the lab on his command line, but for its hosts and us: the product, for example."""
+        found = [pid for pid in map(int, filter(str.isdecimal, os.listdir("/proc"))) if pid != os.getpid()]
+        found = [pid for pid in found if f"{self.directory}/" in _words(pid)]
+        for pid in found:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+        return bool(found)
 
     # -- use
 
@@ -393,6 +423,13 @@ def _namespaces() -> set[str]:
     return {line.split()[0] for line in run("ip", "netns", "list").stdout.splitlines() if line}
 
 
+def _words(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ")
+    except OSError:
+        return ""
+
+
 def _kill(pid: int) -> None:
     try:
         os.kill(pid, signal.SIGKILL)
@@ -411,6 +448,7 @@ def main(words: list[str]) -> int:
     for verb, text in (("start", "power on"), ("crash", "power off the hard way"), ("host-main", argparse.SUPPRESS)):
         verbs.add_parser(verb, help=text).add_argument("host")
     verbs.add_parser("down", help="stop everything and remove what was made")
+    verbs.add_parser("guard", help=argparse.SUPPRESS)
     verbs.add_parser("status")
     for verb in ("plug", "unplug"):
         cable = verbs.add_parser(verb, help="a network cable")
@@ -441,8 +479,8 @@ def carry_out(given: argparse.Namespace) -> int:
             print(name, f"up pid {lab.pid(name)}" if lab.is_up(name) else "down")
     elif given.verb in ("plug", "unplug"):
         lab.cable(given.host, given.device, "up" if given.verb == "plug" else "down")
-    elif given.verb == "down":
-        lab.down()
+    elif given.verb in ("down", "guard"):
+        getattr(lab, given.verb)()
     else:
         getattr(lab, given.verb.replace("-", "_"))(given.host)
     return 0

@@ -25,7 +25,17 @@ class Space:
 
     def __init__(self, name):
         self.name = name
-        command = ["unshare", *self.kinds, "--fork", "--kill-child", "bash", "-c", f"{self.first} && echo up && {INIT}"]
+        killed = ["setpriv", "--pdeathsig", "KILL"]  # with us, whatever ends us
+        command = [
+            *killed,
+            "unshare",
+            *self.kinds,
+            "--fork",
+            "--kill-child",
+            "bash",
+            "-c",
+            f"{self.first} && echo up && {INIT}",
+        ]
         self.holder = subprocess.Popen(  # noqa: S603
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
         )
@@ -76,7 +86,7 @@ def cable(one, name, other, other_name, *, mac="", mtu=1500):
     other.run("ip", "link", "set", other_name, "up")
 
 
-def wait(condition, *, seconds=15.0, what="it"):
+def wait(condition, *, seconds=60.0, what="it"):
     """What the condition gave in the end; never a fixed time."""
     until = time.monotonic() + seconds
     while not (found := condition()):

@@ -6,7 +6,7 @@ import socket
 import struct
 import threading
 
-PATIENCE = 3.0
+PATIENCE = 10.0
 REFUSED, SILENT = "refused", "silent"
 
 
@@ -77,7 +77,7 @@ def ask_udp(space, ip, port, *, patience=PATIENCE):
     return space.inside(act)
 
 
-def pings(space, ip, *, patience=1):
+def pings(space, ip, *, patience=2):
     return "1 received" in space.run("ping", "-c", "1", "-W", patience, ip, check=False)
 
 
