@@ -23,7 +23,7 @@ TYPED = ("agent", "apps/core", "apps/jobs", "apps/hypervisors", "cloudportal", *
 APART = ("tests/shell", "tests/wire", "tests/fuzz", "tests/chaos", "tests/lab", "tests/browser")
 # What stands or falls with the database: kernel, jobs, locks, crashes, races, audits, lists, rules for all commands.
 ON_MARIADB = (
-    *("tests/core", "tests/accounts", "tests/limits", "tests/tags", "tests/events", "tests/agents"),
+    *("tests/core", "tests/accounts", "tests/limits", "tests/tags", "tests/events", "tests/agents", "tests/consoles"),
     *(str(path.relative_to(HERE)) for path in sorted(HERE.glob("tests/test_*.py")) if path.stem != "test_catalogue"),
     *(
         str(path.relative_to(HERE))
@@ -154,6 +154,10 @@ def folder_suite(name: str) -> Callable[[Run], Result]:
     return lambda run: run.pytest(name, f"tests/{name}")
 
 
+def fuzz(run: Run) -> Result:
+    return run.pytest("fuzz", "-n2", "tests/fuzz")
+
+
 def browser(run: Run) -> Result:
     """Each half has a cloud and a Chromium of its own."""
     return run.pytest("browser", "-n2", "--dist", "loadfile", "tests/browser")
@@ -185,7 +189,7 @@ SUITES: dict[str, Callable[[Run], Result]] = {
     "mariadb": on_mariadb,
     "shell": folder_suite("shell"),
     "wire": folder_suite("wire"),
-    "fuzz": folder_suite("fuzz"),
+    "fuzz": fuzz,
     "browser": browser,
     "lab": lab,
     "conformance": conformance,
