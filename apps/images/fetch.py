@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
+from apps.images.packing import Damaged, Unpacker, unpacker
+
 REDIRECTS = 5
 CHUNK = 1 << 20
 QUIET = 30.0  # seconds without a byte
@@ -76,9 +78,9 @@ def check_file(url: str) -> Path:
 
 
 def fetch(url: str, target: Path, rules: Rules) -> int:
-    """Ensure ``target`` holds what ``url`` has; returns its size. The file appears whole or not at all."""
+    """Ensure ``target`` holds what ``url`` has, unpacked; returns its size. The file appears whole or not at all."""
     until = time.monotonic() + rules.max_seconds
-    return _whole(target, lambda part: _download(url, part, rules, until))
+    return _whole(target, lambda part: _download(url, _Sink(part, rules, until, unpacker(url))))
 
 
 def copy(url: str, target: Path, rules: Rules, folders: Sequence[str]) -> int:
@@ -95,7 +97,7 @@ def copy(url: str, target: Path, rules: Rules, folders: Sequence[str]) -> int:
         found = os.fstat(source.fileno())
         if not stat.S_ISREG(found.st_mode):
             raise FetchError("there is no such file in a folder that may be read")
-        return _whole(target, lambda part: _save(source.read1, found.st_size, part, rules, until))
+        return _whole(target, lambda part: _save(source.read1, found.st_size, _Sink(part, rules, until, unpacker(url))))
 
 
 def _whole(target: Path, write: Callable[[Path], int]) -> int:
@@ -116,16 +118,16 @@ def _whole(target: Path, write: Callable[[Path], int]) -> int:
     return size
 
 
-def _download(url: str, part: Path, rules: Rules, until: float) -> int:
+def _download(url: str, sink: "_Sink") -> int:
     for _ in range(REDIRECTS + 1):
         check_url(url)
-        with _asked(url, rules) as (response, beat):
+        with _asked(url, sink.rules) as (response, beat):
             if response.status in (301, 302, 303, 307, 308):
                 url = urljoin(url, response.getheader("Location") or "")
                 continue
             if response.status != 200:
                 raise FetchError(f"the server answers with status {response.status}")
-            return _save(_beating(response.read1, beat), response.length, part, rules, until)
+            return _save(_beating(response.read1, beat), response.length, sink)
     raise FetchError(f"more than {REDIRECTS} redirects")
 
 
@@ -224,26 +226,58 @@ def _network(text: str) -> Any:
         return None
 
 
-def _save(read: Callable[[int], bytes], total: int | None, part: Path, rules: Rules, until: float) -> int:
-    """``total`` is what was announced, if anything was."""
+@dataclass(frozen=True)
+class _Sink:
+    """Where it goes, within which bounds."""
+
+    part: Path
+    rules: Rules
+    until: float
+    unpack: Unpacker | None = None
+
+    def check(self, size: int) -> None:
+        if size > self.rules.max_bytes:
+            raise FetchError(f"it has more than the {self.rules.max_bytes} bytes that are allowed")
+        if time.monotonic() > self.until:
+            raise FetchError("it takes too long")
+
+    def write(self, chunks: Iterator[bytes]) -> int:
+        size = 0
+        with self.part.open("wb") as file:
+            for data in chunks:
+                size += len(data)
+                self.check(size)
+                file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        return size
+
+
+def _save(read: Callable[[int], bytes], total: int | None, sink: _Sink) -> int:
+    """``total`` is what was announced, if anything was. The checksum is that of what comes, packed or not."""
+    rules = sink.rules
     if total is not None and total > rules.max_bytes:
         raise FetchError(f"it has {total} bytes, more than the {rules.max_bytes} that are allowed")
     name, wanted = digest_of(rules.checksum) if rules.checksum else ("sha256", "")
-    digest, size = hashlib.new(name, usedforsecurity=False), 0
-    with part.open("wb") as file:
+    digest, came = hashlib.new(name, usedforsecurity=False), 0
+
+    def chunks() -> Iterator[bytes]:
+        nonlocal came
         while data := read(CHUNK):
-            size += len(data)
-            if size > rules.max_bytes:
-                raise FetchError(f"it has more than the {rules.max_bytes} bytes that are allowed")
-            if time.monotonic() > until:
-                raise FetchError("it takes too long")
-            file.write(data)
+            came += len(data)
+            sink.check(came)
             digest.update(data)
-            rules.progress(min(99, size * 100 // total) if total else 0)
-        file.flush()
-        os.fsync(file.fileno())
-    if total is not None and size != total:
-        raise FetchError(f"only {size} of {total} bytes came")
+            rules.progress(min(99, came * 100 // total) if total else 0)
+            yield from sink.unpack.feed(data) if sink.unpack else (data,)
+        if total is not None and came != total:
+            raise FetchError(f"only {came} of {total} bytes came")
+
+    try:
+        size = sink.write(chunks())
+        if sink.unpack:
+            sink.unpack.end()
+    except Damaged as error:
+        raise FetchError(str(error)) from None
     if not size:
         raise FetchError("the file is empty")
     if wanted and digest.hexdigest() != wanted:

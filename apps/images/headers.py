@@ -19,6 +19,7 @@ FOREIGN = {
     b"vhdxfile": "vhdx",
     b"\x1f\x8b": "gz",
     b"BZh": "bz2",
+    b"\xfd7zXZ\0": "xz",
 }
 
 

@@ -258,7 +258,8 @@ def test_a_real_download_lands_whole_in_the_directory(api, make, zone, real, ser
         ("/image.short.qcow2", {}, "127.0.0.1", "only 5000 of 10000 bytes came"),
         ("/image.qcow2", {"checksum": "0" * 64}, "127.0.0.1", "the checksum is not that of the file"),
         ("/moved/to-127.0.0.2/image.qcow2", {}, "127.0.0.1", "the server is at an address that may not be asked"),
-        ("/image.qcow2.gz", {}, "127.0.0.1", "packed images cannot be unpacked yet: give the URL of the image itself"),
+        ("/image.qcow2.zip", {}, "127.0.0.1", "archives are not unpacked: gz, bz2 and xz are, which hold one file"),
+        ("/image.qcow2.gz", {}, "127.0.0.1", "the packed data are damaged, or packed in another way"),
     ],
 )
 def test_a_failed_download_says_why_leaves_no_file_and_can_be_deleted(

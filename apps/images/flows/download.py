@@ -29,7 +29,6 @@ FOLDERS = Setting(
 )
 LATENCY = Setting("simulator.template.latency", 0, help_text="Seconds that a simulated download takes.", minimum=0)
 LONGEST = 6 * 3600.0
-PACKED = (".gz", ".bz2", ".xz", ".zip")
 
 
 @dataclass
@@ -79,8 +78,8 @@ def _really(ctx: Download, copy: TemplateCopy, root: Path) -> None:
 
     rules = fetch.Rules(LARGEST.value() * copies.GIB, LONGEST, words(ALLOWED), template.checksum, progress)
     try:
-        if template.url.lower().endswith(PACKED):
-            raise fetch.FetchError("packed images cannot be unpacked yet: give the URL of the image itself")
+        if template.url.lower().endswith(".zip"):
+            raise fetch.FetchError("archives are not unpacked: gz, bz2 and xz are, which hold one file")
         ctx.physical = _brought(template.url, target, rules)
         ctx.virtual = headers.virtual_size(target, template.format)
     except fetch.FetchError as error:
