@@ -48,7 +48,8 @@ class Unpacker:
     """
 
     def __init__(self, make: Callable[[], Any]):
-        self._make, self._machine = make, None
+        self._make = make
+        self._machine: Any = None  # between two members
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         while True:

@@ -526,3 +526,14 @@ def test_a_second_copy_of_an_image_counts_again_and_goes_alone(api, make, zone, 
 
     assert listed(api, alice, zoneid=other.uuid) == []
     assert (len(listed(api, alice)), used(alice.account, "secondary_storage")) == (1, 100 << 20)
+
+
+def test_a_directory_gets_what_can_be_fetched_and_not_what_only_the_simulator_has(api, make, zone, tmp_path):
+    admin = make.root()
+    make.template(admin.account, name="built in", is_cross_zones=True, kind=Template.Kind.BUILTIN)
+    make.template(admin.account, name="from afar", is_cross_zones=True, url="http://example.com/a.qcow2")
+    TemplateCopy.all_tenants.all()._raw_delete("default")
+
+    api(admin, "addImageStore", provider="NFS", url=f"file://{tmp_path}", zoneid=zone.uuid)
+
+    assert list(TemplateCopy.all_tenants.values_list("template__name", flat=True)) == ["from afar"]

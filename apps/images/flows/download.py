@@ -134,9 +134,12 @@ def order(template: Template, store: ImageStore) -> TemplateCopy:
 
 @atomically
 def fill(store: ImageStore) -> None:
-    """What is for all zones, and not in this one yet."""
+    """What is for all zones, and not in this one yet. Templates without a URL exist on the simulator only: a real store
+    would wait for them in vain.
+    """
     here = copies.living(zone=store.zone).values("template")
-    for template in Template.all_tenants.filter(is_cross_zones=True).exclude(pk__in=here):
+    there = Template.all_tenants.filter(is_cross_zones=True).exclude(pk__in=here)
+    for template in there.exclude(url="") if stores.root_of(store) else there:
         order(template, store)
 
 
