@@ -81,6 +81,11 @@ class OwnedResource(rows.Row):
             return {}
         return {kind: n if isinstance(n, int) else getattr(self, n) for kind, n in self.counts.items()}
 
+    def read_amounts(self, *more: str) -> None:
+        """Anew: in a transaction that has written the row, so that what is read is what stays."""
+        if names := [*more, *(name for name in self.counts.values() if isinstance(name, str))]:
+            self.refresh_from_db(fields=names, from_queryset=type(self).including_removed.all())
+
 
 O = TypeVar("O", bound=OwnedResource)  # noqa: E741
 
@@ -133,10 +138,11 @@ def _placed(owner: Any) -> str:
 @atomically
 def uncount(row: OwnedResource) -> bool:
     """Give back what the row counts, and keep the row: ``count_again`` takes it again. Once, however often called."""
-    given = row.amounts
     _placed(row.owner)
     if done := bool(type(row).all_tenants.filter(pk=row.pk, is_counted=True).kernel_update(is_counted=False)):
-        ports.limits.one().give(row.owner, given)
+        row.is_counted = True
+        row.read_amounts()
+        ports.limits.one().give(row.owner, row.amounts)
     row.is_counted = False
     return done
 
@@ -146,6 +152,7 @@ def count_again(row: OwnedResource) -> bool:
     _placed(row.owner)
     if done := bool(type(row).all_tenants.filter(pk=row.pk, is_counted=False).kernel_update(is_counted=True)):
         row.is_counted = True
+        row.read_amounts()
         ports.limits.one().take(row.owner, row.amounts)
     return done
 
@@ -155,6 +162,7 @@ def release(row: OwnedResource) -> bool:
     """Remove the row and give back what it counted, once, however often this is called."""
     _placed(row.owner)
     if done := row.mark_removed():
+        row.read_amounts("is_counted")
         ports.limits.one().give(row.owner, row.amounts)
     return done
 
@@ -168,8 +176,9 @@ def resize(row: OwnedResource, field: str, value: int) -> None:
     kinds = kinds if row.is_counted else []
     ports.limits.one().take(row.owner, {kind: value - old for kind in kinds if value > old})
     ports.limits.one().give(row.owner, {kind: old - value for kind in kinds if value < old})
-    if not type(row).all_tenants.filter(pk=row.pk, **{field: old}).kernel_update(**{field: value}):
-        raise ResourceInUse(f"{row} was resized meanwhile")
+    same = {field: old, "is_counted": row.is_counted}
+    if not type(row).all_tenants.filter(pk=row.pk, **same).kernel_update(**{field: value}):
+        raise ResourceInUse(f"{row} was changed meanwhile")
     setattr(row, field, value)
 
 
@@ -178,10 +187,11 @@ def reassign(row: OwnedResource, owner: Any) -> None:
     _check_open(owner)
     _placed(row.owner)
     old, place = row.owner, {"domain_path": _placed(owner), "in_project": owner.is_project}
-    ports.limits.one().take(owner, row.amounts)
-    ports.limits.one().give(old, row.amounts)
     if not type(row).all_tenants.filter(pk=row.pk, owner=old).kernel_update(owner=owner, **place):
         raise ResourceInUse(f"{row} got another owner meanwhile")
+    row.read_amounts("is_counted")
+    ports.limits.one().take(owner, row.amounts)
+    ports.limits.one().give(old, row.amounts)
     if row.tag_types:
         row.tag_rows.update(owner=owner, **place)
     row.owner, row.domain_path, row.in_project = owner, place["domain_path"], place["in_project"]

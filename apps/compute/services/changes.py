@@ -13,6 +13,7 @@ from apps.network.services import addressing
 from apps.offerings.models import ServiceOffering
 
 S = VirtualMachine.State
+AS_IT_IS = ("offering_id", "cpus", "memory_mib", "is_counted")  # what may have changed since the row was read
 
 
 @atomically
@@ -62,9 +63,11 @@ def replace_security_groups(*, vm: VirtualMachine, groups: Sequence[Any] | None,
 
 def hold_stopped(vm: VirtualMachine, what: str) -> None:
     """The row is held until the transaction ends: nobody starts the machine before, and who was faster is seen."""
-    state = VirtualMachine.all_tenants.select_for_update().filter(pk=vm.pk).values_list("state", flat=True).first()
-    if state != S.STOPPED:
-        raise InvalidParameter(f"id: instance {vm.uuid} is {state or 'gone'}: stop it before {what}")
+    now = VirtualMachine.all_tenants.select_for_update().filter(pk=vm.pk).first()
+    if now is None or now.state != S.STOPPED:
+        raise InvalidParameter(f"id: instance {vm.uuid} is {now.state if now else 'gone'}: stop it before {what}")
+    for name in AS_IT_IS:
+        setattr(vm, name, getattr(now, name))
 
 
 @atomically
