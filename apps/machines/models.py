@@ -129,3 +129,40 @@ class Reservation(models.Model):
     host = models.ForeignKey(Host, models.PROTECT, related_name="reservations")
     cpu_mhz = models.BigIntegerField()
     memory_mib = models.BigIntegerField()
+
+
+class Measured(models.Model):
+    """Of the cards and disks of a machine together."""
+
+    at = models.DateTimeField()
+    cpu_percent = models.FloatField(null=True)  # of all its processors, since the sample before
+    memory_kib = models.BigIntegerField()  # that the host gave it
+    received_bytes = models.BigIntegerField()
+    sent_bytes = models.BigIntegerField()
+    read_bytes = models.BigIntegerField()
+    written_bytes = models.BigIntegerField()
+    read_requests = models.BigIntegerField()
+    write_requests = models.BigIntegerField()
+
+    class Meta:
+        abstract = True
+
+
+class Load(Measured):
+    """What a machine has used, as its host told last: totals that only grow while ``epoch`` is the same."""
+
+    vm = models.OneToOneField(VirtualMachine, models.PROTECT, related_name="load")
+    epoch = models.CharField(max_length=32)
+    cpu_seconds = models.FloatField()
+
+
+class LoadSample(Measured):
+    """What a machine used between the sample before and this one."""
+
+    vm = models.ForeignKey(VirtualMachine, models.PROTECT, related_name="+", db_index=False)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["vm", "at"], name="samples_of_machine"),
+            models.Index(fields=["at"], name="samples_by_age"),
+        ]

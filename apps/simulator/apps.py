@@ -6,6 +6,7 @@ class Config(AppConfig):
 
     def ready(self) -> None:
         from apps.infrastructure import drivers
+        from apps.simulator import schedules  # noqa: F401 - declared by its import
         from apps.simulator.driver import connect
 
         drivers.register("Simulator", connect)

@@ -11,7 +11,7 @@ from apps.core import secret
 from apps.events.models import Alert, UsageEvent
 from apps.hypervisors.errors import Busy, Unknown
 from apps.infrastructure.models import Host
-from apps.machines.models import Nic, VirtualMachine
+from apps.machines.models import Load, Nic, VirtualMachine
 from apps.machines.services import nics
 from apps.network.models import Network
 
@@ -135,3 +135,43 @@ def test_a_report_that_is_none_breaks_nothing(running, broken):
     reports.take(running.host, {**told(), **broken})
 
     assert state(running.vm) == (S.RUNNING, running.host.pk)
+
+
+def used(vm):
+    nic = {"uuid": "n", "received_bytes": 5 << 20, "sent_bytes": 1}
+    disk = {"uuid": "d", "read_bytes": 1, "written_bytes": 2, "read_requests": 3, "write_requests": 4}
+    return {
+        "uuid": str(vm.uuid),
+        "epoch": "e",
+        "cpu_seconds": 7.5,
+        "memory_kib": 9,
+        "nics": [nic],
+        "disks": [disk],
+    }
+
+
+def test_what_machines_use_is_kept(running):
+    there = [{"uuid": str(running.vm.uuid)}]
+
+    reports.take(running.host, told(machines=there, stats=[used(running.vm)]))
+
+    assert list(Load.objects.values_list("vm", "cpu_seconds", "received_bytes", "write_requests")) == [
+        (running.vm.pk, 7.5, 5 << 20, 4)
+    ]
+
+
+@pytest.mark.parametrize("wrong", [[], "text", [None, 7, {}], [{"uuid": "no uuid"}], [{"uuid": 5, "epoch": {}}]])
+def test_what_is_no_measurement_is_passed_over(running, wrong):
+    there = [{"uuid": str(running.vm.uuid)}]
+
+    reports.take(running.host, told(machines=there, stats=wrong))
+
+    assert Load.objects.count() == 0
+
+
+def test_what_a_host_says_of_machines_of_others_is_not_believed(running, make):
+    other = make.vm(make.account("other"), name="other")
+
+    reports.take(running.host, told(machines=[{"uuid": str(running.vm.uuid)}], stats=[used(other)]))
+
+    assert Load.objects.count() == 0

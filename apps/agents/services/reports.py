@@ -6,7 +6,9 @@ its report was under way is no machine that has ended.
 
 import logging
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 from django.db.models import F, Q
 from django.utils import timezone
@@ -22,6 +24,7 @@ from apps.hypervisors.errors import DriverError
 from apps.infrastructure.drivers import driver_for
 from apps.infrastructure.models import Host
 from apps.machines.models import VirtualMachine
+from apps.machines.services import loads
 from apps.network.models import Network
 
 log = logging.getLogger(__name__)
@@ -39,6 +42,8 @@ def take(host: Host, report: dict[str, Any]) -> None:
         _greet(host)
     if isinstance(report.get("machines"), list):
         _compare(host, _uuids(report["machines"]), _busy(report))
+    if isinstance(report.get("stats"), list):
+        _note_use(host, report["stats"])
     if isinstance(report.get("fetched_passwords"), dict):
         _forget_passwords(report["fetched_passwords"], report.get("networks") or {})
 
@@ -87,6 +92,16 @@ def _compare(host: Host, running: set[str], busy: set[str]) -> None:
             _ended(vm)
 
 
+def _note_use(host: Host, stats: list[Any]) -> None:
+    """Of machines that run there; what a host has left over from others does not count."""
+    found: dict[str, loads.Use] = {}
+    for each in stats:
+        with suppress(KeyError, TypeError, ValueError):
+            found[str(UUID(each["uuid"]))] = loads.read(each)
+    rows = VirtualMachine.all_tenants.filter(host=host, state=S.RUNNING, uuid__in=list(found))
+    loads.note({key: found[str(uuid)] for key, uuid in rows.values_list("pk", "uuid")})
+
+
 def _has_ended(host: Host, vm: VirtualMachine) -> bool:
     try:
         return not driver_for(host).power.runs(str(vm.uuid), within=LOOK)
@@ -116,8 +131,6 @@ def _forget_passwords(fetched: dict[str, Any], holds: dict[str, Any]) -> None:
 
 
 def _valid(texts: Collection[Any]) -> list[str]:
-    from uuid import UUID
-
     found = []
     for text in texts:
         try:

@@ -7,8 +7,8 @@ another one, or leaves out one that has no default, does not compile.
 Those that occur a thousand times on a page write their HTML here; the others have a template of their name.
 """
 
-from apps.portal.components import blocks
 from apps.portal.components.base import COMPONENTS, Component, attributes
+from apps.portal.components.blocks import Chart
 from apps.portal.components.marks import Meter, State, Use
 from apps.portal.components.menus import Item, Menu
 from apps.portal.components.pieces import Copy, Link, Tag
@@ -16,6 +16,7 @@ from apps.portal.components.steps import Step, WizardStep
 
 __all__ = [
     "COMPONENTS",
+    "Chart",
     "Component",
     "Copy",
     "Item",
@@ -28,5 +29,4 @@ __all__ = [
     "Use",
     "WizardStep",
     "attributes",
-    "blocks",
 ]
