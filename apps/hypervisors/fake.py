@@ -14,12 +14,14 @@ from apps.hypervisors.base import (
     DiskSpec,
     HostAddress,
     HostFacts,
+    ImageRules,
     ImageSpec,
     MachineSpec,
     NicSpec,
     OpenScreen,
     PoolSpec,
     PoolStats,
+    StoredImage,
 )
 from apps.hypervisors.errors import Busy, Refused
 
@@ -46,6 +48,7 @@ class Cloud:
     cards: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))  # machine -> uuid -> NicSpec
     screens: dict[str, ConsoleAddress] = field(default_factory=dict)
     isos: dict[str, str] = field(default_factory=dict)  # machine -> image in the drive
+    stored: dict[str, str] = field(default_factory=dict)  # file in secondary storage -> where it came from
     routers: dict[str, dict[str, Any]] = field(default_factory=lambda: defaultdict(dict))  # network -> host -> document
     calls: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -264,6 +267,20 @@ class FakeConsole:
 
 
 @dataclass
+class FakeImages:
+    cloud: Cloud
+    host: str
+
+    def bring(self, image: ImageSpec, store: str, name: str, rules: ImageRules, *, within: float) -> StoredImage:
+        found = StoredImage(5000, 1 << 20, image.format.upper())
+        self.cloud.act(self.host, "images.bring", partial(self.cloud.stored.setdefault, f"{store}/{name}", image.url))
+        return found
+
+    def remove(self, store: str, name: str, *, within: float) -> None:
+        self.cloud.act(self.host, "images.remove", partial(self.cloud.stored.pop, f"{store}/{name}", None))
+
+
+@dataclass
 class FakeHost:
     cloud: Cloud
     name: str
@@ -283,7 +300,7 @@ class FakeDriver:
         self.pools = FakePools(cloud, host)
         self.disks, self.power = FakeDisks(cloud, host), FakePower(cloud, host)
         self.nics, self.networks = FakeNics(cloud, host), FakeNetworks(cloud, host)
-        self.host, self.console = FakeHost(cloud, host), FakeConsole(cloud, host)
+        self.host, self.console, self.images = FakeHost(cloud, host), FakeConsole(cloud, host), FakeImages(cloud, host)
 
 
 CLOUD = Cloud()

@@ -9,9 +9,10 @@ from typing import Any
 from apps.core.errors import InvalidParameter, ResourceUnavailable
 from apps.core.retry import atomically
 from apps.core.settings import Setting
+from apps.hypervisors.errors import Refused
 from apps.images import fetch, headers
 from apps.images.models import ImageStore, Template, TemplateCopy
-from apps.images.services import copies, stores, templates
+from apps.images.services import afar, copies, stores, templates
 from apps.images.services.templates import is_file
 from apps.images.states import COPY
 from apps.infrastructure.models import Zone
@@ -38,6 +39,7 @@ class Download:
     physical: int = 0
     virtual: int = 0
     error: str = ""
+    host_id: int = 0  # that was asked to bring it
 
 
 def copy_of(ctx: Download) -> TemplateCopy:
@@ -53,8 +55,7 @@ def bring(ctx: Download) -> None:
     elif copy.store and stores.is_simulated(copy.store):
         _pretend(ctx, copy)
     else:
-        ctx.error = "no worker can reach the secondary storage of the zone"
-        raise ResourceUnavailable(ctx.error)
+        _by_a_host(ctx, copy)
 
 
 def _pretend(ctx: Download, copy: TemplateCopy) -> None:
@@ -91,17 +92,45 @@ def _brought(url: str, target: Path, rules: fetch.Rules) -> int:
     return fetch.copy(url, target, rules, words(FOLDERS)) if is_file(url) else fetch.fetch(url, target, rules)
 
 
+def _by_a_host(ctx: Download, copy: TemplateCopy) -> None:
+    """Asked again until it is there: the host does it behind the call, once, however often it is asked."""
+    ctx.began = ctx.began or time.time()
+    host = afar.host_of(copy, ctx.host_id)
+    if host is None:
+        ctx.error = "nothing in the zone can bring it into secondary storage now"
+        raise ResourceUnavailable(ctx.error)
+    ctx.host_id = host.pk
+    try:
+        stored = afar.bring(host, copy, LARGEST.value(), words(ALLOWED))
+    except Refused as error:
+        ctx.error = str(error)
+        raise ResourceUnavailable(f"cannot download {copy.template.url}: {error}") from error
+    if stored is None:
+        if time.time() > ctx.began + LONGEST:
+            ctx.error = "it takes too long"
+            raise ResourceUnavailable(ctx.error)
+        copies.living(pk=copy.pk).update(percent=afar.percent(host, copy))
+        raise Wait(2)
+    ctx.physical, ctx.virtual = stored
+
+
 def words(setting: Setting[str]) -> tuple[str, ...]:
     return tuple(word.strip() for word in setting.value().split(",") if word.strip())
 
 
 def unbring(ctx: Download) -> None:
-    remove_file(copy_of(ctx))
+    copy = copy_of(ctx)
+    if ctx.host_id or not copy.store or stores.root_of(copy.store):
+        remove_file(copy, ctx.host_id)
 
 
-def remove_file(copy: TemplateCopy) -> None:
-    if copy.store and (root := stores.root_of(copy.store)):
+def remove_file(copy: TemplateCopy, host: int = 0) -> None:
+    if copy.store is None or stores.is_simulated(copy.store):
+        return
+    if root := stores.root_of(copy.store):
         copies.file_of(copy, root).unlink(missing_ok=True)
+    else:
+        afar.remove(copy, host)
 
 
 def arrived(ctx: Download) -> None:
@@ -139,7 +168,7 @@ def fill(store: ImageStore) -> None:
     """
     here = copies.living(zone=store.zone).values("template")
     there = Template.all_tenants.filter(is_cross_zones=True).exclude(pk__in=here)
-    for template in there.exclude(url="") if stores.root_of(store) else there:
+    for template in there if stores.is_simulated(store) else there.exclude(url=""):
         order(template, store)
 
 

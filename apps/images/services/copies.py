@@ -8,6 +8,7 @@ from django.db.models import F, QuerySet
 from apps.core.ownership import resize
 from apps.core.retry import atomically
 from apps.images.models import ImageStore, Template, TemplateCopy
+from apps.images.packing import unpacker
 from apps.images.states import COPY
 from apps.infrastructure.models import Zone
 
@@ -58,6 +59,16 @@ def _count(template_id: int, more: int) -> None:
     row = Template.including_removed.select_for_update().get(pk=template_id)
     if more:
         resize(row, "stored_bytes", row.stored_bytes + more)
+
+
+def source_of(template: Template, zone: int) -> tuple[str, str]:
+    """Where hosts of the zone find it, and the checksum of what they find there. A packed image lies unpacked in
+    secondary storage: the checksum that was given is not that of the file.
+    """
+    url = url_of(template, zone)
+    if not url:
+        return template.url, template.checksum
+    return url, "" if unpacker(template.url) else template.checksum
 
 
 def url_of(template: Template, zone: int) -> str:

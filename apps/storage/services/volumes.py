@@ -261,8 +261,8 @@ def spec(volume: Volume, device_id: int | None = None) -> DiskSpec:
 
 
 def image_spec(template: Template | None, zone: int) -> ImageSpec | None:
-    """Hosts read it where it lies in secondary storage; the checksum is of what was downloaded, which is that."""
+    """Hosts read it where it lies in secondary storage."""
     if template is None:
         return None
-    url = copies.url_of(template, zone) or template.url
-    return ImageSpec(str(template.uuid), url, template.format, template.size_bytes, template.checksum)
+    url, checksum = copies.source_of(template, zone)
+    return ImageSpec(str(template.uuid), url, template.format, template.size_bytes, checksum)
