@@ -15,7 +15,7 @@ from apps.accounts.services import sign_on
 from apps.consoles.models import Ticket
 from apps.core.callers import Access, Caller
 from apps.core.dispatch import authorised
-from apps.core.errors import CloudError, InvalidParameter
+from apps.core.errors import CloudError, InvalidParameter, PermissionDenied
 from apps.core.settings import Setting
 from apps.hypervisors.base import OpenScreen
 from apps.hypervisors.errors import DriverError
@@ -73,8 +73,10 @@ class Seat:
     cookie: str = ""
 
 
-def create_ticket(*, vm: VirtualMachine, user: User) -> str:
+def create_ticket(*, vm: VirtualMachine, user: User | None) -> str:
     """The token, which is told once and kept nowhere."""
+    if user is None:
+        raise PermissionDenied("a console is opened by a user, and this call has none")
     if vm.state != VirtualMachine.State.RUNNING:
         raise InvalidParameter(f"virtualmachineid: the machine {vm.uuid} is {vm.state}, a console needs it Running")
     token = secrets.token_urlsafe(32)

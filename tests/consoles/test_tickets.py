@@ -148,3 +148,10 @@ def test_a_screen_that_moved_to_another_host_has_closed(api, make, alice):
         services.look_again(seat, active=False)
 
     assert error.value.why is Why.GONE
+
+
+def test_a_call_without_a_user_is_refused(alice):
+    with pytest.raises(PermissionDenied, match="^a console is opened by a user"):
+        services.create_ticket(vm=alice.vm, user=None)
+
+    assert Ticket.objects.count() == 0
