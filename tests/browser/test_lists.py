@@ -68,7 +68,7 @@ def test_a_machine_is_stopped_from_its_page_and_the_page_follows(person, machine
 
     assert "Stop" in someone.text("#toasts")
     someone.page.wait_for_selector(".head .state:has-text('Stopped')", timeout=30_000)
-    assert someone.page.get_by_role("button", name="Start").is_visible()
+    someone.page.get_by_role("button", name="Start").wait_for(timeout=30_000)  # once the job has ended, too
 
 
 def test_destroying_asks_in_a_dialog_and_wants_the_name(person, machines, api):
