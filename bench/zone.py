@@ -38,8 +38,13 @@ class Zone:
         of_pod = nth(Pod, PER_POD // PER_CLUSTER)
         cluster = self._more(Cluster, size // PER_CLUSTER, {"pod_id": "q.id"}, of_pod, pod_id=pod, **self.said)
         where = self.said | {"cluster_id": cluster}
-        full = {"cluster_id": "q.id", "used_bytes": "((x.n * 7919) % 100) * 10737418240"}
-        self._more(StoragePool, size // PER_CLUSTER, full, nth(Cluster, 1), **where)
+        there = where | {"place": f"cluster:{cluster}"}
+        full = {
+            "cluster_id": "q.id",
+            "place": fill.text("cluster:", "q.id"),
+            "used_bytes": "((x.n * 7919) % 100) * 10737418240",
+        }
+        self._more(StoragePool, size // PER_CLUSTER, full, nth(Cluster, 1), **there)
         used = "(CASE WHEN x.n % 4 = 0 THEN 40 + x.n * 7919 % 25 ELSE x.n * 7919 % 57 END)"  # of 64 parts
         columns = {"pod_id": "q.pod_id", "cluster_id": "q.id", "guests": used}
         columns |= {"cpu_mhz_used": f"{MHZ // 64} * {used}", "memory_mib_used": f"{MIB // 64} * {used}"}
