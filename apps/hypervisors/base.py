@@ -253,6 +253,11 @@ class NetworkDriver(Protocol):
     def generation(self, network: str, *, within: float) -> int | None:
         """What holds there; None if the host has nothing of the network."""
 
+    def status(self, network: str, *, within: float) -> dict[str, Any]:
+        """``checks`` are those of its router, carried out now, each with ``checkname``, ``checktype`` ("basic" or
+        "advanced"), ``success`` and ``details``; none where it has none.
+        """
+
 
 class ConsoleDriver(Protocol):
     def address(self, vm: str, *, within: float) -> ConsoleAddress:

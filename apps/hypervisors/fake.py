@@ -249,6 +249,15 @@ class FakeNetworks:
         held = self.cloud.routers[network].get(self.host)
         return held and int(held["generation"])
 
+    def status(self, network: str, *, within: float) -> dict[str, Any]:
+        self.cloud.act(self.host, "networks.status", lambda: None)
+        there = self.host in self.cloud.routers[network]
+        return {"checks": [checked("dns_check.py", "basic", there)]}
+
+
+def checked(name: str, kind: str, success: bool) -> dict[str, Any]:
+    return {"checkname": name, "checktype": kind, "success": success, "details": "" if success else "no answer"}
+
 
 @dataclass
 class FakeConsole:

