@@ -34,10 +34,3 @@ class LibvirtSecrets:
             except libvirt.libvirtError as error:
                 if error.get_error_code() != libvirt.VIR_ERR_NO_SECRET:
                     raise
-
-    def known(self) -> list[str]:
-        """Pools that have one."""
-        with self._link.asking(Deadline(WITHIN)) as connection:
-            secrets = [ET.fromstring(secret.XMLDesc(0)) for secret in connection.listAllSecrets(0)]  # noqa: S314
-        ours = [s for s in secrets if (s.findtext("description") or "") == "cloudportal storage pool"]
-        return sorted(secret.findtext("uuid") or "" for secret in ours)

@@ -63,10 +63,14 @@ class Known:
 
 
 class Pools:
+    """A file is written before its password is kept, and goes after it: of a change that was cut off a file may be left,
+    which ``load`` sees, never a password that nobody knows of.
+    """
+
     def __init__(self, state: Path, images: Images, tasks: Tasks, secrets: Secrets):
         self._folder, self._images, self._tasks = state / "pools", images, tasks
         self._secrets, self._cache = secrets, state / "images"
-        self._lock = threading.Lock()
+        self._lock, self._changing = threading.Lock(), threading.Lock()
         self._known: dict[str, Known] = {}
         for folder in (self._folder, self._cache):
             folder.mkdir(parents=True, exist_ok=True)
@@ -92,11 +96,12 @@ class Pools:
             return known.pool
         pool = self._build(said, password)
         pool.check()
-        if said["user"]:
-            self._secrets.put(spec.uuid, password)
-        write_private(self._folder / f"{spec.uuid}.json", json.dumps(said))
-        with self._lock:
-            self._known[spec.uuid] = Known(said, pool)
+        with self._changing:
+            write_private(self._folder / f"{spec.uuid}.json", json.dumps(said))
+            if said["user"]:
+                self._secrets.put(spec.uuid, password)
+            with self._lock:
+                self._known[spec.uuid] = Known(said, pool)
         return pool
 
     def get(self, uuid: str) -> Pool:
@@ -111,10 +116,11 @@ class Pools:
             return {uuid: known.pool for uuid, known in self._known.items()}
 
     def remove(self, uuid: str) -> None:
-        with self._lock:
-            self._known.pop(uuid, None)
-        (self._folder / f"{uuid}.json").unlink(missing_ok=True)
-        self._secrets.drop(uuid)
+        with self._changing:
+            self._secrets.drop(uuid)
+            (self._folder / f"{uuid}.json").unlink(missing_ok=True)
+            with self._lock:
+                self._known.pop(uuid, None)
 
     def _build(self, said: dict[str, str], password: str) -> Pool:
         host, path = said["host"], said["path"]

@@ -189,12 +189,17 @@ class Guests:
 
     def __init__(self, hosts, pool, template):
         self.hosts, self.pool, self.template, self._made = hosts, pool, template, []
+        self.pools = set()  # that hosts may know because of the test
 
     def root(self, pool=None, size=80 * MIB):
-        return DiskSpec(new(), size, device_id=0, pool=pool or self.pool, image=self.template)
+        return DiskSpec(new(), size, device_id=0, pool=self._used(pool), image=self.template)
 
     def data(self, size=64 * MIB, device_id=None, pool=None):
-        return DiskSpec(new(), size, device_id=device_id, pool=pool or self.pool)
+        return DiskSpec(new(), size, device_id=device_id, pool=self._used(pool))
+
+    def _used(self, pool):
+        self.pools |= {pool} if pool else set()
+        return pool or self.pool
 
     def spec(self, *disks, nics=(), **values):
         uuid = new()
@@ -228,8 +233,13 @@ class Guests:
             driver.power.stop(spec.uuid, within=30, force=True)
             for disk in spec.disks:
                 driver.disks.delete(disk.uuid, within=30, pool=disk.pool)
-            for pool in {disk.pool for disk in spec.disks} - {self.pool}:
-                driver.pools.remove(pool.uuid, within=30)
+        for host in self.hosts:
+            for pool in self.pools - {self.pool}:
+                host.driver().pools.remove(pool.uuid, within=30)
+
+    def passwords(self):
+        """What libvirt keeps, on all hosts: only what pools of a test need."""
+        return [line.split()[0] for host in self.hosts for line in host.virsh("secret-list").splitlines() if line]
 
 
 @pytest.fixture
@@ -237,3 +247,4 @@ def guests(agent_hosts, pool, template):
     guests = Guests(agent_hosts, pool, template)
     yield guests
     guests.end()
+    assert guests.passwords() == [], "a pool is not gone"

@@ -125,6 +125,7 @@ def view(host, guests, store, lab):
         PoolSpec(new(), "NetworkFilesystem", store.nfs),
         PoolSpec(new(), "IscsiLUN", store.iscsi),
     ]
+    guests.pools.update(pools)
     view = View(host, guests, pools, ImageSpec(new(), "file:///srv/secondary/x.iso", "ISO"))
     for pool in pools:
         view.driver.pools.ensure(pool, **LONG)
