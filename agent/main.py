@@ -20,7 +20,7 @@ def main(words: list[str]) -> int:
         from agent.storage import fetch  # a program of its own, which loads little
 
         return fetch.main()
-    parser = argparse.ArgumentParser(prog="agent", description=__doc__)
+    parser = argparse.ArgumentParser(prog="agent", description="The agent of cloudportal on a host.")
     parser.add_argument("--state", type=Path, default=STATE, help=f"directory of all that is kept ({STATE})")
     verbs = parser.add_subparsers(dest="verb", required=True)
     run = verbs.add_parser("run", help="serve the manager until a signal comes")

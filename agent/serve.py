@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agent.http.errors import AgentError
 from agent.http.log import Log
+from agent.memory import EVERY, Spare
 from agent.service import Service
 
 
@@ -20,8 +21,10 @@ def main(state: str, listen: str, port: str, libvirt: str) -> int:
     except AgentError as error:
         Log()("not started", error=str(error))
         return 1
+    spare = Spare()
     service.start()
-    stop.wait()
+    while not stop.wait(EVERY):
+        spare.give_back()
     service.end()
     os._exit(0)  # the thread of libvirt's events never ends
 

@@ -14,6 +14,7 @@ from agent.net.tools import Tools
 from agent.state.errors import Failed
 
 T = TypeVar("T")
+LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNET = 0x40000000
 PATIENCE = 2.0
 PROC = Path("/proc")
@@ -66,10 +67,9 @@ def inside(space: Path, act: Callable[[], T]) -> T:
 
 
 def _join(space: Path) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
     descriptor = os.open(space, os.O_RDONLY)
     try:
-        if libc.setns(descriptor, CLONE_NEWNET):
+        if LIBC.setns(descriptor, CLONE_NEWNET):
             raise Failed(f"{space.name}: cannot enter the namespace: {os.strerror(ctypes.get_errno())}")
     finally:
         os.close(descriptor)

@@ -63,8 +63,8 @@ class Known:
 
 
 class Pools:
-    """A file is written before its password is kept, and goes after it: of a change that was cut off a file may be left,
-    which ``load`` sees, never a password that nobody knows of.
+    """A file is written before its password is kept, and goes after it: of a change that was cut off a file may be
+    left, which ``load`` sees, never a password that nobody knows of.
     """
 
     def __init__(self, state: Path, images: Images, tasks: Tasks, secrets: Secrets):

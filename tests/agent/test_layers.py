@@ -4,7 +4,10 @@ import ast
 import subprocess
 import sys
 import zipfile
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
+
+import pytest
 
 from agent.build import build
 
@@ -60,9 +63,32 @@ def test_the_program_is_one_file_and_always_the_same(tmp_path):
     assert first.startswith(b"#!/usr/bin/python3\n")
     names = zipfile.ZipFile(tmp_path / "a.pyz").namelist()
     assert {"__main__.py", "agent/main.py", "agent/http/server.py"} <= set(names)
-    assert [name for name in names if not name.endswith(".py")] == []
+    assert sorted(name for name in names if not name.endswith(".py")) == sorted(
+        f"{name}c" for name in names if name.endswith(".py")
+    )
     done = subprocess.run([sys.executable, tmp_path / "a.pyz", "version"], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "1\n")
+
+
+@pytest.mark.parametrize(("magic", "compiled"), [(MAGIC_NUMBER, True), (b"1234", False)])
+def test_a_python_of_another_version_reads_the_sources(tmp_path, magic, compiled):
+    with zipfile.ZipFile(build(tmp_path / "a.pyz")) as ours, zipfile.ZipFile(tmp_path / "b.pyz", "w") as other:
+        for name in ours.namelist():
+            data = ours.read(name)
+            other.writestr(name, magic + data[4:] if name.endswith(".pyc") else data)
+
+    words = [sys.executable, "-c", "from agent.strict import uuid; from agent import main; print(main.__doc__ is None)"]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path, env={"PYTHONPATH": "b.pyz"})
+
+    assert done.stdout == f"{compiled}\n"  # what was compiled has no docstrings
+
+
+def test_the_same_sources_are_the_same_bytes_in_another_process(tmp_path):
+    for seed in ("1", "2"):
+        words = [sys.executable, "-m", "agent.build", tmp_path / seed]
+        subprocess.run(words, check=True, cwd=ROOT, env={"PYTHONHASHSEED": seed}, capture_output=True)
+
+    assert (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
 
 
 def test_a_host_that_is_not_enrolled_does_not_serve(tmp_path):

@@ -219,7 +219,7 @@ def test_the_agent_stays_small(shared, host, driver):
         each.host.machines(**LONG)
 
     print("agent RSS", host.memory_kib())
-    assert host.memory_kib() <= 44 << 10  # the aim is 40 MB, which it is just above: `bench lab` prints it
+    assert host.memory_kib() << 10 <= 40_000_000
 
 
 # -- what ends a machine
@@ -276,7 +276,7 @@ def test_a_qemu_that_dies_is_told_at_once(guests, host, driver, manager, lab):
     lab.exec("h1", "kill", "-9", pid)
 
     (event,) = manager.wait(lambda m: m.events("power", machine=spec.uuid, state="stopped"))
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 5
     assert event["reason"] == "failed"
     assert driver.power.runs(spec.uuid, **LONG) is False
 
