@@ -22,6 +22,7 @@ def main(state: str, listen: str, port: str, libvirt: str) -> int:
         Log()("not started", error=str(error))
         return 1
     spare = Spare()
+    spare.give_back()
     service.start()
     while not stop.wait(EVERY):
         spare.give_back()
