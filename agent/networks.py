@@ -137,7 +137,10 @@ class HostNetworks:
     def _heal(self, *, thorough: bool) -> None:
         if self._routers is None:
             return
-        for network, reason in self._routers.heal(thorough=thorough).items():
+        healed = self._routers.heal(thorough=thorough)
+        for network, words in healed.done.items():
+            self._log("router put right", network=network, done=words)
+        for network, reason in healed.failed.items():
             self._log("router not healed", network=network, reason=reason)
         if thorough:
             done = self._routers.bridges.ensure(self._routers.segments() | self._cards())

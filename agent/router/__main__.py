@@ -43,7 +43,8 @@ def _carry_out(routers: Routers, given: argparse.Namespace) -> dict[str, Any]:
     if given.verb == "status":
         return {"result": routers.status(given.network)}
     if given.verb in ("heal", "watch"):
-        return {"result": routers.heal(thorough=given.verb == "heal")}
+        healed = routers.heal(thorough=given.verb == "heal")
+        return {"result": healed.failed, "done": healed.done}
     done = routers.bridges.ensure(routers.segments())
     return {"result": {"done": [*done.links, *done.flood], "kept": list(done.kept)}}
 

@@ -1,24 +1,56 @@
-"""The rule set of a router in the kernel, and connections that it no longer means."""
+"""The rule set of a router in the kernel, and connections that it no longer means.
+
+The mark of a rule set says from which text it was made. Who changes it by hand leaves the mark as it is; therefore the
+kernel's listing of when it was loaded is compared as well.
+"""
 
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 from agent.net.tools import Tools
+from agent.router import usage
 from agent.router.document import Document, Forwarding
 from agent.router.rules import TABLE, mark_of
+from agent.state import files
 
 MANY_PORTS = 16
+LISTED = "rules.listed"  # the file with the digest of the listing
 
 
-def held(tools: Tools, where: Path) -> str:
-    """The digest of the rule set that is in force; "" if there is none."""
-    done = tools.attempt("nft", "-t", "list", "table", *TABLE.split(), space=str(where))
-    return "" if done.returncode else mark_of(done.stdout)
+def differs(tools: Tools, where: Path, folder: Path, rendered: str) -> bool:
+    """Is anything else in force than what is rendered, by whomever? What is counted is another's subject."""
+    tables = _tables(tools, where)
+    ours = tables.get(TABLE, "")
+    if _foreign(tables) or mark_of(ours) != mark_of(rendered):
+        return True
+    return files.read(folder / LISTED) != _digest(ours)
 
 
-def load(tools: Tools, where: Path, rendered: str) -> None:
+def load(tools: Tools, where: Path, folder: Path, rendered: str) -> None:
     """In one transaction: each packet sees the old rules or the new ones."""
-    tools.run("nft", "-f", "-", stdin=rendered, space=str(where))
+    gone = "".join(f"delete table {name}\n" for name in _foreign(_tables(tools, where)))
+    tools.run("nft", "-f", "-", stdin=gone + rendered, space=str(where))
+    files.replace(folder / LISTED, _digest(_tables(tools, where).get(TABLE, "")), durable=False)
+
+
+def _tables(tools: Tools, where: Path) -> dict[str, str]:
+    """All that the namespace has, without counts."""
+    found: dict[str, str] = {}
+    name = ""
+    for line in tools.run("nft", "-s", "list", "ruleset", space=str(where)).splitlines(keepends=True):
+        if line.startswith("table "):
+            name = line.removeprefix("table ").partition(" {")[0]
+        found[name] = found.get(name, "") + line
+    return found
+
+
+def _foreign(tables: dict[str, str]) -> list[str]:
+    return sorted(tables.keys() - {TABLE, usage.TABLE})
+
+
+def _digest(listing: str) -> bytes:
+    return sha256(listing.encode()).hexdigest().encode()
 
 
 def forget(tools: Tools, where: Path, before: Document | None, after: Document) -> None:

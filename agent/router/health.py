@@ -112,7 +112,7 @@ def _gateways(document: Document) -> str:
 
 
 def _rules(router: "Router", document: Document) -> str:
-    if filter.held(router.tools, router.where) != rules.mark_of(rules.render(document)):
+    if filter.differs(router.tools, router.where, router.folder, rules.render(document)):
         raise Wrong("the rules in force are not those of the network")
     return ""
 

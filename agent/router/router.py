@@ -119,7 +119,7 @@ class Router:
         return Plan(
             space=not there,
             settings=tuple(kernel.differing(self.where) if there else kernel.SETTINGS),
-            rules=not there or filter.held(self.tools, self.where) != rules.mark_of(target.rules),
+            rules=not there or filter.differs(self.tools, self.where, self.folder, target.rules),
             steps=wiring.steps(self.where.name, target.wiring, self._seen(target)),
             usage=usage.changes(self.usage(), (row.ip for row in target.document.public)),
             dnsmasq=self.daemon.verdict(target.dnsmasq, target.document),
@@ -134,7 +134,7 @@ class Router:
         if plan.settings:
             kernel.ensure(self.where, list(plan.settings))
         if plan.rules:
-            filter.load(self.tools, self.where, target.rules)
+            filter.load(self.tools, self.where, self.folder, target.rules)
         if plan.usage:
             self.tools.run("nft", "-f", "-", stdin=plan.usage, space=str(self.where))
         before = NOTHING if plan.pending else self._seen(target)
@@ -175,8 +175,12 @@ class Router:
         return replace(NOTHING, cables=observe.cables(self.tools, target.wiring))
 
     def looks_alive(self, served: dict[str, dict[str, Any]]) -> bool:
-        """Do namespace and processes live? It starts no program; ``served`` is what the metadata process holds."""
+        """Do namespace, settings and processes live? It starts no program; ``served`` is what the metadata process
+        holds.
+        """
         if self._pending.exists() or not space.exists(self.where) or not self.daemon.looks_alive():
+            return False
+        if kernel.differing(self.where):
             return False
         held = served.get(self.network)
         return held["space"] == space.inode(self.where) if held else not self.told.has_data()

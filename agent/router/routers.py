@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ from agent.net.layout import Layout, Segment
 from agent.net.names import Names
 from agent.net.segments import Bridges
 from agent.net.tools import Tools
-from agent.router import health, space
-from agent.router.document import Document, loose_ends, read
+from agent.router import health, pulse, space
+from agent.router.document import loose_ends, read
 from agent.router.home import NETWORK, SPACES, Home
 from agent.router.metadata.service import Service
 from agent.router.router import Plan, Router, segments
@@ -25,6 +26,14 @@ WAIT = 5.0
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
+@dataclass(frozen=True)
+class Healed:
+    """By network: what was done, and why nothing could be done."""
+
+    done: dict[str, list[str]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
 class Routers:
     """``root`` is the agent's folder. After a start of the host nothing of before comes up by itself: the manager may
     have put the routers elsewhere, and it will say so if it has not.
@@ -36,6 +45,7 @@ class Routers:
         self.bridges = Bridges(self.home.names, self.home.lock("bridges"), grace)
         self.store = Store(root / "desired")
         self.boot = boot or BOOT.read_text().strip()
+        self._pulses: dict[str, str] = {}  # as they were when all was as it must be
 
     def apply(self, raw: Any, *, within: float = WITHIN) -> int:
         """Make the router of a network match its document, or a newer one that came before; the generation that holds
@@ -47,13 +57,15 @@ class Routers:
             self.store.put(NETWORK, document.network, raw)
             files.folder(router.folder)
             files.update(router.folder / "boot", self.boot.encode())
-            return self._ensure(router).generation
+            self._ensure(router)
+            return read(self.store.get(NETWORK, document.network)).generation
 
-    def _ensure(self, router: Router) -> Document:
+    def _ensure(self, router: Router) -> Plan:
         raw = self.store.get(NETWORK, router.network)
         document = read(raw)
-        router.ensure(document, raw or {}, segments(self.layout, document))
-        return document
+        plan = router.ensure(document, raw or {}, segments(self.layout, document))
+        self._pulses[router.network] = pulse.look(router.where)
+        return plan
 
     def would_change(self, raw: Any) -> Plan:
         """What ``apply`` would do now."""
@@ -69,6 +81,7 @@ class Routers:
             self.store.delete(NETWORK, network)
             router.remove()
             self.home.lock(network).unlink(missing_ok=True)
+            self._pulses.pop(network, None)
         Service(self.home).end_if_idle()
 
     def generation(self, network: str) -> int | None:
@@ -82,27 +95,37 @@ class Routers:
         found = {network: self.generation(network) for network in self.store.keys(NETWORK)}
         return {network: generation for network, generation in found.items() if generation is not None}
 
-    def heal(self, *, thorough: bool = True, within: float = WITHIN) -> dict[str, str]:
+    def heal(self, *, thorough: bool = True, within: float = WITHIN) -> Healed:
         """At the start of the agent and now and then: what died is started, what somebody changed is put right, what
-        nobody wants is removed. The networks with which that did not succeed, and why. Without ``thorough`` only
-        processes and namespaces are looked at, which starts no program: that is for every few seconds.
+        nobody wants is removed. Without ``thorough`` only routers are looked at as a whole of which a glance says that
+        something died or was changed, which starts no program: that is for every few seconds.
         """
-        wrong: dict[str, str] = {}
+        healed = Healed()
         served = Service(self.home).holds() or {}
         for network in self.awake():
-            if not thorough and self._seen(network).looks_alive(served):
+            if not thorough and self._looks_good(network, served):
                 continue
             try:
                 with self._router(network, within, wait=0.0) as router:
-                    if self.store.get(NETWORK, network) is not None:
-                        self._ensure(router)
+                    if self.store.get(NETWORK, network) is not None and (plan := self._ensure(router)):
+                        healed.done[network] = plan.words()
             except Busy:
                 continue  # whoever has it sees to it
             except (Failed, Invalid) as error:
-                wrong[network] = str(error)
+                healed.failed[network] = str(error)
         for network in self._unwanted():
             self._remove_unwanted(network, within)
-        return wrong
+        return healed
+
+    def _looks_good(self, network: str, served: dict[str, dict[str, Any]]) -> bool:
+        router = self._seen(network)
+        try:
+            if not router.looks_alive(served):
+                return False
+            now = pulse.look(router.where)
+        except (Failed, OSError):  # it went just now
+            return False
+        return self._pulses.setdefault(network, now) == now
 
     def awake(self) -> list[str]:
         """Networks whose documents came since the host was started."""

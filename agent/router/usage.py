@@ -17,6 +17,7 @@ from agent.router.rules import OUTSIDE
 
 TABLE = "inet usage"
 SETS = ("received", "sent")
+CHAINS = ("arriving", "leaving")
 EPOCH = "epoch-"
 
 
@@ -43,6 +44,8 @@ def look(tools: Tools, where: Path) -> Usage:
     rows = json.loads(done.stdout)["nftables"]
     counted = {row["set"]["name"]: dict(map(_counted, row["set"].get("elem", ()))) for row in rows if "set" in row}
     names = [row["chain"]["name"] for row in rows if "chain" in row]
+    if sorted(row["rule"]["chain"] for row in rows if "rule" in row) != list(CHAINS):
+        return Usage()  # somebody has changed it: nothing is counted, or too much
     received, sent = (counted.get(name, {}) for name in SETS)
     return Usage(
         next((name.removeprefix(EPOCH) for name in names if name.startswith(EPOCH)), ""),

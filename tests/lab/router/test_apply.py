@@ -40,18 +40,20 @@ def snapshot(host, number=1, *, handles=False):
     asked = [
         f"ip netns exec cp-{name} nft {flag} list table inet router",
         f"ip netns exec cp-{name} nft {flag} list table inet usage",
+        f"ip netns exec cp-{name} nft list tables",
         f"ip -j -n cp-{name} address show",
         f"ip -n cp-{name} route show table all",
         f"ip -n cp-{name} rule",
         "ip -j link show type veth",
     ]
-    rules, counted, cards, *rest, plugged = host.run("sh", "-ec", "; echo @@; ".join(asked)).split("@@\n")
+    rules, counted, tables, cards, *rest, plugged = host.run("sh", "-ec", "; echo @@; ".join(asked)).split("@@\n")
     links = {
         row["ifname"]: (row["address"], row["mtu"], row["flags"], [one["local"] for one in row["addr_info"]])
         for row in json.loads(cards)
     }
     return {
         "rules": rules,
+        "tables": sorted(tables.splitlines()),
         "counted": re.sub(r"counter packets \d+ bytes \d+|epoch-\w+", "", counted),
         "links": links,
         "routing": rest,
@@ -338,6 +340,11 @@ def serves(guest):
         ("pkill", "-9", "-f", "metadata.server"),
         ("ip", "netns", "del", f"cp-{network()}"),
         ("ip", "netns", "exec", f"cp-{network()}", "nft", "flush", "ruleset"),
+        ("ip", "netns", "exec", f"cp-{network()}", "nft", "flush", "table", "inet", "router"),
+        ("ip", "netns", "exec", f"cp-{network()}", "nft", "flush", "chain", "inet", "router", "input"),
+        ("ip", "netns", "exec", f"cp-{network()}", "nft", "insert", "rule", "inet", "router", "ingress", "accept"),
+        ("ip", "netns", "exec", f"cp-{network()}", "nft", "add", "table", "ip", "foreign"),
+        ("ip", "netns", "exec", f"cp-{network()}", "nft", "flush", "chain", "inet", "usage", "arriving"),
         ("ip", "netns", "exec", f"cp-{network()}", "ip", "link", "set", "guest", "down"),
         ("ip", "netns", "exec", f"cp-{network()}", "ip", "link", "del", "guest"),
         ("ip", "netns", "exec", f"cp-{network()}", "ip", "address", "flush", "dev", "pub0"),
@@ -351,11 +358,24 @@ def test_what_died_or_was_changed_by_hand_is_healed(host, guest, harm):
     host.run(*harm)
     wait(lambda: host.agent("plan", document=full())["result"], what="the harm")
 
-    assert host.agent("heal")["result"] == {}
+    answer = host.agent("heal")
 
+    assert (answer["result"], list(answer["done"])) == ({}, [network()])
     assert stable(snapshot(host)) == expected
     assert wait(lambda: serves(guest), what="the service")
     assert host.agent("plan", document=full())["result"] == []
+
+
+def test_where_nothing_has_changed_healing_does_nothing(host, guest):
+    before, processes = snapshot(host, handles=True), host.processes()
+    written = {path: path.stat().st_mtime_ns for path in host.state.rglob("*") if path.is_file()}
+
+    answers = [host.agent(verb) for verb in ("heal", "watch", "heal")]
+
+    assert [(answer["result"], answer["done"]) for answer in answers] == [({}, {})] * 3
+    assert snapshot(host, handles=True) == before
+    assert host.processes() == processes
+    assert {path: path.stat().st_mtime_ns for path in host.state.rglob("*") if path.is_file()} == written
 
 
 @pytest.mark.parametrize(
