@@ -8,9 +8,11 @@ from pathlib import Path
 
 from agent import VERSION
 from agent.http.errors import AgentError
+from agent.pace import Pace
 
 STATE = Path("/var/lib/cloudportal-agent")
 PORT = 8250
+SHORTEST, LONGEST = 10.0, 86400.0  # seconds that may be said
 PROGRAMS = ("openssl", "qemu-img", "qemu-system-x86_64", "libvirtd", "setpriv", "prlimit", "ip")
 SPARE = {"MALLOC_ARENA_MAX": "1", "PYTHONNODEBUGRANGES": "1"}  # of memory: no heap of its own for each thread
 
@@ -27,6 +29,11 @@ def main(words: list[str]) -> int:
     run.add_argument("--listen", required=True, metavar="ADDRESS", help="of the host, for the manager and for screens")
     run.add_argument("--port", type=int, default=PORT)
     run.add_argument("--libvirt", default="qemu:///system", help="URI of libvirt")
+    for name, default, what in (
+        ("--keep", Pace.keep, "that a bridge stays with nothing plugged into it"),
+        ("--look", Pace.look, "between looks at all networks"),
+    ):
+        run.add_argument(name, type=seconds, metavar="SECONDS", default=default, help=f"{what} ({default:.0f})")
     join = verbs.add_parser("enrol", help="become a host of a manager; the token comes on standard input")
     join.add_argument("manager", help="https://cloud.example.com:8251")
     verbs.add_parser("check", help="what is missing on this machine")
@@ -37,6 +44,13 @@ def main(words: list[str]) -> int:
     except AgentError as error:
         print(f"agent: {error}", file=sys.stderr)  # noqa: T201
         return 1
+
+
+def seconds(text: str) -> float:
+    value = float(text)
+    if not SHORTEST <= value <= LONGEST:
+        raise argparse.ArgumentTypeError(f"{text} is not between {SHORTEST:.0f} and {LONGEST:.0f}")
+    return value
 
 
 def say(text: str) -> None:
@@ -74,5 +88,6 @@ def enrol(given: argparse.Namespace) -> int:
 def serve(given: argparse.Namespace) -> int:
     """A new program in this one's place, without what was needed to come so far."""
     words = [sys.executable, "-m", "agent.serve", str(given.state), given.listen, str(given.port), given.libvirt]
+    words += [str(given.keep), str(given.look)]
     here = {"PYTHONPATH": str(Path(__file__).parent.parent)}
     os.execve(sys.executable, words, os.environ | SPARE | here)  # noqa: S606 - ourselves

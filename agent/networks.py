@@ -15,11 +15,11 @@ from agent.http.errors import Busy, Invalid, Refused, Unknown
 from agent.http.keys import Deadline
 from agent.http.log import Log
 from agent.net.layout import Layout, Segment
+from agent.pace import Pace
 from agent.router.routers import Routers
 from agent.state import Store, errors
 
-GRACE = 300.0  # seconds for which a segment waits for what is to be plugged in
-WATCH, HEAL = 5.0, 180.0  # seconds between looks at processes, and between whole ones
+WATCH = 5.0  # seconds between glances, which start no program
 LAYOUT, CARD = "layout", "card"  # kinds of what is kept
 LINKS = Path("/sys/class/net")
 
@@ -42,8 +42,8 @@ class HostNetworks:
     is plugged in anywhere.
     """
 
-    def __init__(self, root: Path, log: Log):
-        self._root, self._log = root, log
+    def __init__(self, root: Path, log: Log, pace: Pace = Pace()):  # noqa: B008 - it cannot be changed
+        self._root, self._log, self._pace = root, log, pace
         self._store = Store(root / "host")
         self._lock = threading.Lock()
         self._routers: Routers | None = None
@@ -52,7 +52,7 @@ class HostNetworks:
                 self._routers = self._made(layout)
 
     def _made(self, layout: dict[str, Any]) -> Routers:
-        return Routers(self._root, Layout.read(layout), grace=GRACE)
+        return Routers(self._root, Layout.read(layout), grace=self._pace.keep)
 
     @property
     def routers(self) -> Routers:
@@ -74,6 +74,7 @@ class HostNetworks:
         with said(Refused):
             segment = self.routers.layout.guest_segment(nic.segment or "untagged")
             self._store.put(CARD, nic.uuid, {"segment": nic.segment or "untagged"})
+            self._store.touch(CARD, nic.uuid)
             plug = self.routers.bridges.add([segment], until=time.monotonic() + deadline.left())[segment]
         return Bridge(plug.bridge, plug.mtu)
 
@@ -91,7 +92,7 @@ class HostNetworks:
             if (LINKS / tap_of(nic)).exists():
                 with suppress(errors.Invalid):
                     found.add(self.routers.layout.guest_segment(str(kept.get("segment", ""))))
-            elif self._store.age(CARD, nic) > GRACE:
+            elif self._store.age(CARD, nic) > self._pace.keep:
                 self._store.delete(CARD, nic)
         return found
 
@@ -131,7 +132,7 @@ class HostNetworks:
         while not stop.is_set():
             thorough = time.monotonic() >= due
             self._carefully(lambda: self._heal(thorough=thorough))  # noqa: B023 - called before the next round
-            due = time.monotonic() + HEAL if thorough else due
+            due = time.monotonic() + self._pace.look if thorough else due
             stop.wait(WATCH)
 
     def _heal(self, *, thorough: bool) -> None:

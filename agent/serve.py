@@ -9,15 +9,17 @@ from pathlib import Path
 from agent.http.errors import AgentError
 from agent.http.log import Log
 from agent.memory import EVERY, Spare
+from agent.pace import Pace
 from agent.service import Service
 
 
-def main(state: str, listen: str, port: str, libvirt: str) -> int:
+def main(state: str, listen: str, port: str, libvirt: str, keep: str, look: str) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        service = Service(Path(state), (listen, int(port)), libvirt, stop)
+        pace = Pace(float(keep), float(look))
+        service = Service(Path(state), (listen, int(port)), libvirt, pace, stop)
     except AgentError as error:
         Log()("not started", error=str(error))
         return 1

@@ -26,6 +26,7 @@ from agent.http.log import Log
 from agent.http.report import Reporter
 from agent.http.server import Server
 from agent.networks import HostNetworks
+from agent.pace import Pace
 from agent.power import Power
 from agent.storage.disks import Disks
 from agent.storage.images import Images
@@ -37,7 +38,7 @@ TOLD_WITHIN = 5.0  # seconds for what a heartbeat needs of libvirt
 
 
 class Service:
-    def __init__(self, state: Path, listen: tuple[str, int], libvirt: str, stop: threading.Event):
+    def __init__(self, state: Path, listen: tuple[str, int], libvirt: str, pace: Pace, stop: threading.Event):
         self.log, self._listen, self._stop = Log(), listen, stop
         self.identity = Identity(state)
         host = self.identity.enrolled.get("host")
@@ -46,7 +47,7 @@ class Service:
         self.keys = Keys(state / "journal")
         self.link = Link(libvirt, self.log)
         self.live, self.facts = Live(self.link), Facts(self.link)
-        self.networks = HostNetworks(state.with_name(f"{state.name}-networks"), self.log)
+        self.networks = HostNetworks(state.with_name(f"{state.name}-networks"), self.log, pace)
         self.tasks = Tasks(state / "tasks", self.log)
         images = Images(self.tasks, state / "scratch", host)
         self.pools = Pools(state, images, self.tasks, LibvirtSecrets(self.link))

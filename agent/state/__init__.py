@@ -1,6 +1,7 @@
 """The desired state of this host, on disk: small JSON documents with a generation, there again after any crash."""
 
 import json
+import os
 import re
 import time
 from pathlib import Path
@@ -38,6 +39,10 @@ class Store:
 
     def delete(self, kind: str, key: str) -> None:
         self._path(kind, key).unlink(missing_ok=True)
+
+    def touch(self, kind: str, key: str) -> None:
+        """As if it had been put there just now."""
+        os.utime(self._path(kind, key))
 
     def age(self, kind: str, key: str) -> float:
         """Seconds since it was put there; 0 if it is not there."""

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from agent.build import build
+from agent.net.layout import Layout, Segment
 from apps.hypervisors.agent_client import Credentials
 from apps.hypervisors.base import HostAddress
 from apps.hypervisors.errors import Busy
@@ -19,6 +20,7 @@ from tests.agent.manager import FakeManager
 from tests.lab.tools.hosts import Lab, until
 
 PORT = 8250
+KEEP, LOOK = 30, 10  # seconds that a bridge stays unused, and between looks: short, for tests wait for both
 PATIENCE = 60.0  # seconds more for what runs in a guest that has one part of a busy machine
 LAYOUT = {
     "physical": {"guest": {"device": "eth2", "isolation": "vxlan"}, "public": {"device": "eth1"}},
@@ -50,7 +52,8 @@ class AgentHost:
 
     def launch(self) -> None:
         words = ("--state", self.state, "run", "--listen", self.lab.address(self.name), "--port", PORT)
-        command = self.lab.command(self.name, "/usr/bin/python3", self.program, *words)
+        pace = ("--keep", KEEP, "--look", LOOK)
+        command = self.lab.command(self.name, "/usr/bin/python3", self.program, *words, *pace)
         with self.logfile.open("ab") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
@@ -103,6 +106,14 @@ class AgentHost:
         socket = self.lab.directory / self.name / "run/libvirt/libvirt-sock"
         command = ["virsh", "-q", "-c", f"qemu+unix:///system?socket={socket}", *map(str, words)]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    def links(self) -> set[str]:
+        rows = json.loads(self.lab.exec(self.name, "ip", "-j", "link", "show").stdout)
+        return {row["ifname"] for row in rows}
+
+    @staticmethod
+    def segment(text: str) -> Segment:
+        return Layout.read(LAYOUT).guest_segment(text)
 
     def domains(self) -> list[str]:
         return sorted(self.virsh("list", "--all", "--uuid").split())
