@@ -115,6 +115,10 @@ class AgentHost:
     def segment(text: str) -> Segment:
         return Layout.read(LAYOUT).guest_segment(text)
 
+    @staticmethod
+    def public_segment(text: str) -> Segment:
+        return Layout.read(LAYOUT).public_segment(text)
+
     def domains(self) -> list[str]:
         return sorted(self.virsh("list", "--all", "--uuid").split())
 
