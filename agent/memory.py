@@ -10,7 +10,8 @@ from pathlib import Path
 EVERY = 10.0  # seconds
 DONTNEED = 4  # as <sys/mman.h> has it
 SMAPS = Path("/proc/self/smaps")
-READ_ONLY = ("r--p", "r-xp")
+PROGRAM = "r-xp"
+READ_ONLY = ("r--p", PROGRAM)
 
 
 class Spare:
@@ -35,12 +36,19 @@ class Spare:
 
 
 def unchanged(smaps: Iterable[str]) -> Iterator[tuple[int, int]]:
-    """Where files are mapped that nobody writes to, and into which the linker has written nothing either."""
-    place, mode, path = "", "", ""
+    """Where programs and libraries are mapped that nobody writes to, and into which the linker has written nothing.
+    Other files that are mapped, those of the locale for one, may be let go of.
+    """
+    head: list[str] = []
+    found, programs = [], set()
     for line in smaps:
         words = line.split(None, 5)
         if not words[0].endswith(":"):
-            place, mode, path = words[0], words[1], "".join(words[5:])
-        elif words[:2] == ["Anonymous:", "0"] and mode in READ_ONLY and path.startswith("/"):
+            head = words
+        elif words[:2] == ["Anonymous:", "0"] and head[1] in READ_ONLY and head[5:] and head[5].startswith("/"):
+            found.append((head[5], head[0]))
+            programs |= {head[5]} if head[1] == PROGRAM else set()
+    for path, place in found:
+        if path in programs:
             begin, _, end = place.partition("-")
             yield int(begin, 16), int(end, 16)

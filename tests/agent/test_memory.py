@@ -18,7 +18,11 @@ Anonymous:             4 kB
 Anonymous:             0 kB
 00700000-00800000 r--p 00000000 fe:01 78 /usr/lib/a library.so
 Anonymous:             0 kB
-00800000-00900000 r--s 00000000 fe:01 79 /usr/lib/shared
+00800000-00880000 r-xp 00100000 fe:01 78 /usr/lib/a library.so
+Anonymous:             0 kB
+00880000-00890000 r--p 00000000 fe:01 80 /usr/lib/locale/C.utf8/LC_CTYPE
+Anonymous:             0 kB
+00890000-00900000 r--s 00000000 fe:01 79 /usr/lib/shared
 Anonymous:             0 kB
 00900000-00a00000 r--p 00000000 00:00 0
 Anonymous:             0 kB
@@ -49,7 +53,11 @@ print(json.dumps([before, after, all(each == first for each in again), len(kept)
 
 
 def test_only_what_is_in_the_file_as_it_is_is_given_back():
-    assert list(unchanged(SMAPS.splitlines(keepends=True))) == [(0x400000, 0x500000), (0x700000, 0x800000)]
+    assert list(unchanged(SMAPS.splitlines(keepends=True))) == [
+        (0x400000, 0x500000),
+        (0x700000, 0x800000),
+        (0x800000, 0x880000),
+    ]
 
 
 def test_what_was_given_back_is_there_again_when_it_is_needed():
