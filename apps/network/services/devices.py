@@ -22,6 +22,27 @@ def providers_of(network: Network) -> list[ports.Provider]:
     return [provider for provider in ports.providers.all() if named.intersection(provider.names())]
 
 
+def ensure(network: Network) -> None:
+    """Those that its offering asks for run; those of an offering that it had before are gone."""
+    asked = providers_of(network)
+    for provider in ports.providers.all():
+        if provider not in asked:
+            provider.remove(network)
+    for provider in asked:
+        provider.ensure(network)
+
+
+def remove(network: Network) -> None:
+    """Also devices that its offering does not ask for any more."""
+    for provider in ports.providers.all():
+        provider.remove(network)
+
+
+def abandon(network: Network) -> None:
+    for provider in ports.providers.all():
+        provider.abandon(network)
+
+
 def is_up(network: Network) -> bool:
     """Nothing has to be implemented before a machine can run there."""
     if network.state not in UP:
