@@ -5,16 +5,19 @@ all who wait for an older generation. A device that does not run is given nothin
 """
 
 from apps.core.errors import ResourceUnavailable
+from apps.core.prepared import Prepared, Slot
 from apps.hypervisors.errors import DriverError
 from apps.network import document, ports
 from apps.network.models import Network
 
 UP = (Network.State.IMPLEMENTED, Network.State.SETUP)
 
+WHOLE = ("offering", "zone", "owner__domain", "owner__role")
+NETWORK = Prepared(lambda: Network.including_removed.select_related(*WHOLE).filter(pk=Slot("key")))
+
 
 def read(network_id: int) -> Network:
-    rows = Network.including_removed.select_related("offering", "zone", "owner__domain", "owner__role")
-    return rows.get(pk=network_id)
+    return NETWORK.one(key=network_id)  # type: ignore[no-any-return]
 
 
 def providers_of(network: Network) -> list[ports.Provider]:
