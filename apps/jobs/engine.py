@@ -42,8 +42,7 @@ def advance(key: int) -> bool:
 
 def _locked(run: FlowRun) -> bool:
     """A child has its locks from its first step to its end; who releases them wakes it, the timer is for lost wakes."""
-    keys = locks.keys_of(run)
-    locks.prepare(keys)
+    keys = locks.prepare(run)
     try:
         _take(run, keys)
     except locks.NotYet:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apps.compute.services import networking, places
+from apps.core.prepared import Prepared, Slot
 from apps.core.retry import atomically
 from apps.hypervisors.base import MachineSpec
 from apps.hypervisors.errors import DriverError, Refused
@@ -35,13 +36,17 @@ class Start:
     children: dict[str, int] = field(default_factory=dict)
 
 
+WHOLE = ("offering", "owner__domain", "iso", "zone")
+MACHINE = Prepared(lambda: VirtualMachine.including_removed.select_related(*WHOLE).filter(pk=Slot("key")))
+HOST = Prepared(lambda: Host.including_removed.filter(pk=Slot("key")))
+
+
 def machine(ctx: Start) -> VirtualMachine:
-    rows = VirtualMachine.including_removed.select_related("offering", "owner__domain", "iso", "zone")
-    return rows.get(pk=ctx.vm_id)
+    return MACHINE.one(key=ctx.vm_id)
 
 
 def host(ctx: Start) -> Host:
-    return Host.including_removed.get(pk=ctx.host_id)
+    return HOST.one(key=ctx.host_id)
 
 
 def connect(ctx: Start) -> None:
