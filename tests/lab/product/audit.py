@@ -28,17 +28,24 @@ def on_hosts(site):
     return {**found, "pool": {path.name for path in (site.srv / "primary" / "product").iterdir()} - {_image(site)}}
 
 
+def _pool(site):
+    """A host knows the pool from its first disk there: who has no machine may know it or not."""
+    (row,) = site.root.list("listStoragePools", "storagepool", name="lab disks")
+    return f"agent/pools/{row['id']}.json"
+
+
 def _on_host(site, name, host):
+    machines = host.domains()
     spaces = {line.split()[0] for line in site.lab.exec(name, "ip", "netns", "list").stdout.splitlines()}
     routers = sorted(space for space in spaces if space.startswith("cp-"))
     return {
-        "machines": host.domains(),
+        "machines": machines,
         "routers": routers,
         "links": {link for link in host.links() if LINKS.fullmatch(link)},
         "rules": {space: _rules(site, name, space) for space in routers},
         "rules of the host": site.lab.exec(name, "nft", "list", "ruleset").stdout,
         "passwords": host.virsh("secret-list").split(),
-        "files": _files(host) - ALWAYS,
+        "files": _files(host) - ALWAYS - (set() if machines else {_pool(site)}),
     }
 
 
@@ -109,8 +116,7 @@ def _wanted_rules(site, network):
 
 
 def _wanted_files(site, placed, cards):
-    (pool,) = (row["id"] for row in site.root.list("listStoragePools", "storagepool", name="lab disks"))
-    found = {f"agent/pools/{pool}.json", *(f"agent-networks/host/card/{card['id']}.json" for card in cards)}
+    found = {f"agent-networks/host/card/{card['id']}.json" for card in cards} | ({_pool(site)} if cards else set())
     for network in placed:
         found |= {f"agent-networks/desired/network/{network}.json", f"agent-networks/locks/{network}"}
         found.add(f"router {network}")
