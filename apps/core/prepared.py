@@ -150,16 +150,28 @@ def _adapted(value: Any) -> Any:
 
 
 _TEXTS: dict[tuple[Any, ...], str] = {}
+NOTHING: Mapping[str, Any] = {}
 
 
-def changed(model: Any, where: Mapping[str, Any], values: Mapping[str, Any]) -> int:
-    """How many rows were there to change: ``filter(**where).update(**values)``, for plain values and equality only."""
-    key = (connection.vendor, model, tuple(values), tuple((name, given is None) for name, given in where.items()))
-    text = _TEXTS.get(key) or _TEXTS.setdefault(key, _update(model, where, values))
-    params = [_stored(_field(model, name), value) for name, value in values.items()]
-    params += [_stored(_field(model, name), value) for name, value in where.items() if value is not None]
+def changed(
+    model: Any,
+    where: Mapping[str, Any],
+    values: Mapping[str, Any] = NOTHING,
+    *,
+    plus: Mapping[str, int] = NOTHING,
+    most: Mapping[str, int] = NOTHING,
+) -> int:
+    """How many rows were there to change: ``filter(**where).update(**values)``, for plain values and equality.
+
+    ``plus`` is added to what columns say, where those in ``most`` say at most that.
+    """
+    tests = [(name, "IS NULL" if given is None else "= %s") for name, given in where.items()]
+    tests += [(name, "<= %s") for name in most]
+    key = (connection.vendor, model, tuple(values), tuple(plus), tuple(tests))
+    text = _TEXTS.get(key) or _TEXTS.setdefault(key, _update(model, values, plus, tests))
+    given = [*values.items(), *plus.items(), *(pair for pair in where.items() if pair[1] is not None), *most.items()]
     with connection.cursor() as cursor:
-        cursor.execute(text, params)
+        cursor.execute(text, [_stored(_field(model, name), value) for name, value in given])
         return int(cursor.rowcount)
 
 
@@ -173,11 +185,11 @@ def _stored(field: models.Field, value: Any) -> Any:
     return field.get_db_prep_save(value, connection)
 
 
-def _update(model: Any, where: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+def _update(model: Any, values: Iterable[str], plus: Iterable[str], tests: Iterable[tuple[str, str]]) -> str:
     def quoted(name: str) -> str:
         return str(connection.ops.quote_name(_field(model, name).column))
 
-    sets = ", ".join(f"{quoted(name)} = %s" for name in values)
-    tests = [f"{quoted(name)} {'IS NULL' if given is None else '= %s'}" for name, given in where.items()]
+    sets = [f"{quoted(name)} = %s" for name in values] + [f"{quoted(name)} = {quoted(name)} + %s" for name in plus]
+    asked = " AND ".join(f"{quoted(name)} {test}" for name, test in tests)
     table = connection.ops.quote_name(model._meta.db_table)
-    return f"UPDATE {table} SET {sets} WHERE {' AND '.join(tests)}"  # noqa: S608 - our names
+    return f"UPDATE {table} SET {', '.join(sets)} WHERE {asked}"  # noqa: S608 - our names

@@ -9,6 +9,7 @@ from apps.accounts.models import Account, User
 from apps.core.prepared import KeysSlot, Prepared, Slot, changed
 from apps.domains.models import Domain
 from apps.jobs.models import Job
+from apps.limits.models import Counter
 
 pytestmark = pytest.mark.django_db
 
@@ -114,3 +115,14 @@ def test_a_column_that_is_empty_is_none_that_has_a_value(make):
     assert changed(Account, {"pk": row.pk, "removed": None}, {"name": "x"}) == 0
     assert changed(Account, {"pk": row.pk, "alive": None}, {"name": "y"}) == 1
     assert Account.including_removed.get(pk=row.pk).name == "y"
+
+
+def test_numbers_are_added_to_where_there_is_room(make):
+    row = Counter.objects.create(account=make.account(), kind="user_vm", used=3)
+
+    assert changed(Counter, {"pk": row.pk, "limit": None}, plus={"used": 2}, most={"used": 3}) == 1
+    assert changed(Counter, {"pk": row.pk}, plus={"used": 1}, most={"used": 4}) == 0
+    assert changed(Counter, {"pk": row.pk}, {"limit": 9}, plus={"used": -1}) == 1
+
+    row.refresh_from_db()
+    assert (row.used, row.limit) == (4, 9)
