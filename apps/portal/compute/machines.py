@@ -14,7 +14,7 @@ from apps.portal import looks
 from apps.portal.components import Copy, Link
 from apps.portal.compute.console import CONSOLE
 from apps.portal.compute.kinds import MACHINE, NIC
-from apps.portal.compute.load import LoadCard
+from apps.portal.compute.load import MachineLoad
 from apps.portal.compute.reach import Way, ways
 from apps.portal.compute.why import Reasons, reasons_of
 from apps.portal.events.kinds import EVENT
@@ -175,7 +175,7 @@ class MachinePage(DetailPage):
         "Destroyed": "recoverVirtualMachine",
     }
     buttons = ("startVirtualMachine", "stopVirtualMachine", "rebootVirtualMachine")
-    main = (ReachCard, LoadCard, VolumesCard)
+    main = (ReachCard, MachineLoad, VolumesCard)
     side = (MachineFacts, WhyHere, Protection, LastEvents)
     with_tags = True
     labels = {"ipaddress": gettext_lazy("Internal"), "publicip": gettext_lazy("Public")}
