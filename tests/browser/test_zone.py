@@ -42,9 +42,11 @@ def root(chromium, empty):
     someone.close()
 
 
-def answer(someone, number, **other):
+def answer(someone, number, *, without=(), **other):
     page = someone.page
-    for name, value in (ANSWERS[number] | other).items():
+    asked = ANSWERS[number] | other
+    for name in asked.keys() - set(without):
+        value = asked[name]
         field = page.locator(f"#f-{name}")
         if field.evaluate("e => e.tagName") == "SELECT":
             field.select_option(value)

@@ -26,7 +26,29 @@ from apps.portal.models import Begun
 from apps.portal.visits import Row
 
 Text = str | Promise
+PATIENCE = 3.0  # seconds: a rule is a row, and is there in a moment
 PROTOCOLS = ("tcp", "udp", "icmp")
+
+
+def let_in(group: Row) -> str:
+    """What may come in, in a line."""
+    return "; ".join(f"{_protocol(rule)} {_ports(rule)}: {_from(rule)}" for rule in group.get("ingressrule", []))
+
+
+def _protocol(rule: Row) -> str:
+    return str(rule.get("protocol", _("all")))
+
+
+def _ports(rule: Row) -> str:
+    if rule.get("protocol") == "icmp":
+        return _("type %(type)s, code %(code)s") % {"type": rule.get("icmptype"), "code": rule.get("icmpcode")}
+    if rule.get("startport") == rule.get("endport"):
+        return str(rule.get("startport", _("all")))
+    return f"{rule.get('startport')}–{rule.get('endport')}"
+
+
+def _from(rule: Row) -> str:
+    return str(rule.get("cidr") or f"{rule.get('account', '')}: {rule.get('securitygroupname', '')}")
 
 
 class SecurityGroupList(ListPage):
@@ -51,14 +73,7 @@ class Rules(Card):
         return [self._said(rule) for rule in self.row.get(f"{self.way}rule", [])]
 
     def _said(self, rule: Row) -> dict[str, Any]:
-        if rule.get("protocol") == "icmp":
-            ports = _("type %(type)s, code %(code)s") % {"type": rule.get("icmptype"), "code": rule.get("icmpcode")}
-        elif rule.get("startport") == rule.get("endport"):
-            ports = str(rule.get("startport", _("all")))
-        else:
-            ports = f"{rule.get('startport')}–{rule.get('endport')}"
-        who = rule.get("cidr") or f"{rule.get('account', '')}: {rule.get('securitygroupname', '')}"
-        return {"id": rule["ruleid"], "protocol": rule.get("protocol", _("all")), "ports": ports, "who": who}
+        return {"id": rule["ruleid"], "protocol": _protocol(rule), "ports": _ports(rule), "who": _from(rule)}
 
     @property
     def can_edit(self) -> bool:
@@ -109,18 +124,23 @@ class SecurityGroupPage(DetailPage):
             return self.render(status=422, body="portal/parts/overview.html")
         try:
             sending = services.claim(self.visit.user, given.get("_token", ""))
-        except (services.SentBefore, BadSignature):
+        except services.SentBefore:
             self.visit.say("warn", _("This was sent before"), _("It was carried out once."))
             return self.go(self.address)
+        except BadSignature:
+            self.problems = [_("This page was too old. Nothing was sent: send it again.")]
+            return self.render(status=422, body="portal/parts/overview.html")
         command = card.removing if key else card.adding
         params = {"id": key} if key else {"securitygroupid": self.row["id"], **asked(given)}
         about = (self.kind.label, self.row["id"], self.title)
         begun = services.carry_out(self.visit, command, params, about=about)
-        if begun.state == Begun.State.REFUSED:
+        if begun.job:
+            services.wait_for(self.visit, begun, PATIENCE)
+        if begun.state in (Begun.State.REFUSED, Begun.State.FAILED):
             services.take_back(sending)
             self.problems = [begun.text]
             return self.render(status=422, body="portal/parts/overview.html")
-        if begun.job:
+        if begun.state == Begun.State.PENDING:
             return self.go(f"/jobs/{begun.job}?next={self.address}")
         return self.go(self.address)
 
