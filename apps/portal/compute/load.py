@@ -61,7 +61,9 @@ class LoadCard(Card):
 
     @property
     def shares(self) -> list[float]:
-        return [float(each.get("cpuused", "0%").rstrip("%")) for each in self.samples]
+        """Of samples that know it: the first one after a start says nothing of how long it took."""
+        known = [float(each["cpuused"].rstrip("%")) for each in self.samples if "cpuused" in each]
+        return known or [0.0]
 
     def share_chart(self) -> Chart:
         return self.chart(_("Processor"), f"{looks.number(self.shares[-1], 1)} %", self.shares, 100)
