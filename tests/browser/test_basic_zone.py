@@ -115,6 +115,8 @@ def deploy(someone, group):
     someone.shot("wizard-basic-network")
     someone.press("Next: Name and launch")
     assert "securitygroupids" in someone.text("aside")
+    page.wait_for_selector("#plan:has-text('Fits: there is room')", timeout=30_000)
+    assert "chosen" in someone.text("#plan")  # where, for administrators
     page.fill("#f-name", "first")
     page.locator("button[name=launch]").click()
     page.wait_for_url(re.compile("/launch"))

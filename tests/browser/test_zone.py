@@ -124,6 +124,8 @@ def deploy(someone):
     page.locator("button[name=make]").click()
     page.wait_for_load_state()
     someone.press("Next: Name and launch")
+    page.wait_for_selector("#plan:has-text('Fits: there is room')", timeout=30_000)
+    assert "chosen" in someone.text("#plan")  # where, for administrators
     page.fill("#f-name", "first")
     page.locator("button[name=launch]").click()
     page.wait_for_url(re.compile("/launch"))

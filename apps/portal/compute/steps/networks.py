@@ -26,7 +26,7 @@ class NetworkStep(Step):
         if not self.visit.may(NETWORK.listing):
             return []
         given = {"zoneid": self.order.zoneid, "canusefordeploy": "true", "page": 1, "pagesize": OFFERED}
-        return list(NETWORK.rows(self.visit, **given).rows)
+        return list(NETWORK.own(self.visit, **given).rows)
 
     @property
     def rows(self) -> list[Network]:
@@ -80,7 +80,7 @@ class NetworkStep(Step):
     def groups_found(self) -> list[Row]:
         if not self.has_groups:
             return []
-        return list(SECURITY_GROUP.rows(self.visit, page=1, pagesize=OFFERED).rows)
+        return list(SECURITY_GROUP.own(self.visit, page=1, pagesize=OFFERED).rows)
 
     @property
     def groups(self) -> list[dict[str, Any]]:
