@@ -53,6 +53,7 @@ def use_hosts() -> None:
     if not hosts or len(hosts) > MOST:
         return
     now = timezone.now()
+    Host.all_tenants.filter(pk__among=Keys(host.pk for host in hosts)).update(last_pinged=now)
     before = {load.host_id: load for load in HostLoad.objects.filter(host__among=Keys(host.pk for host in hosts))}
     host_loads.note({host.pk: _use_of(host, before.get(host.pk), now.timestamp()) for host in hosts}, now)
 

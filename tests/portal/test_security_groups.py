@@ -35,7 +35,7 @@ def visitor(browser, alice, monkeypatch):
     return browser(alice)
 
 
-def add(visitor, group, token="", **rule):
+def add(visitor, group, token="", /, **rule):
     address = f"/security-groups/{group}"
     return visitor.post(
         address, {"_token": token or field(visitor.page(address), "_token"), "way": "ingress", **SSH, **rule}
@@ -58,15 +58,34 @@ def test_a_rule_is_added_once_however_often_it_is_sent(visitor, group, rules):
         ({"startport": "70000"}, "70000 is no port"),
         ({"startport": "90", "endport": "80"}, "The last port is before the first"),
         ({"cidrlist": "203.0.113.7/24"}, "203.0.113.7/24 is no range of addresses"),
+        ({"group": "web"}, "Addresses or a security group, not both"),
         ({"token": "of another day"}, "This page was too old. Nothing was sent"),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_is_sent(visitor, group, rules, wrong, said):
-    answer = add(visitor, group, **wrong)
+    token = wrong.get("token", "")
+    answer = add(visitor, group, token, **{name: value for name, value in wrong.items() if name != "token"})
 
     assert answer.status_code == 422
     assert said in text(answer)
     assert rules() == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "rule"),
+    [
+        ({"cidrlist": "", "group": "web"}, ("tcp", 22, "", "web")),
+        ({"protocol": "all"}, ("all", None, "203.0.113.0/24", None)),
+        ({"protocol": "icmp"}, ("icmp", None, "203.0.113.0/24", None)),
+    ],
+)
+def test_rules_name_groups_too_and_protocols_without_ports(visitor, group, work, typed, rule):
+    answer = add(visitor, group, **typed)
+    work()
+
+    assert answer.status_code == 303
+    rows = SecurityGroupRule.all_tenants.values_list("protocol", "start_port", "cidr", "other__name")
+    assert list(rows) == [rule]
 
 
 def test_what_is_refused_stands_in_the_editor(visitor, group, rules, work, monkeypatch):

@@ -57,6 +57,7 @@ def test_hosts_seem_to_work(host):
 
     after = HostLoad.objects.get(host=host)
     assert HostLoadSample.objects.count() == 2
+    assert Host.all_tenants.get(pk=host.pk).last_pinged > before.at
     assert 2 < after.cpu_percent <= 100
     assert after.received_bytes > before.received_bytes
 

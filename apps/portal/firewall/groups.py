@@ -26,8 +26,9 @@ from apps.portal.models import Begun
 from apps.portal.visits import Row
 
 Text = str | Promise
+MANY = 200
 PATIENCE = 3.0  # seconds: a rule is a row, and is there in a moment
-PROTOCOLS = ("tcp", "udp", "icmp")
+PROTOCOLS = ("tcp", "udp", "icmp", "all")
 
 
 def let_in(group: Row) -> str:
@@ -131,7 +132,8 @@ class SecurityGroupPage(DetailPage):
             self.problems = [_("This page was too old. Nothing was sent: send it again.")]
             return self.render(status=422, body="portal/parts/overview.html")
         command = card.removing if key else card.adding
-        params = {"id": key} if key else {"securitygroupid": self.row["id"], **asked(given)}
+        account = str(self.row.get("account", ""))
+        params = {"id": key} if key else {"securitygroupid": self.row["id"], **asked(given, account)}
         about = (self.kind.label, self.row["id"], self.title)
         begun = services.carry_out(self.visit, command, params, about=about)
         if begun.job:
@@ -148,15 +150,34 @@ class SecurityGroupPage(DetailPage):
     def protocols(self) -> tuple[str, ...]:
         return PROTOCOLS
 
+    @cached_property
+    def groups(self) -> list[str]:
+        """Whose machines a rule may name in place of addresses: those of the account that the group is of."""
+        if not self.visit.may(self.kind.listing):
+            return []
+        whose = {name: self.row[name] for name in ("account", "domainid") if self.row.get(name)}
+        return [row["name"] for row in self.kind.own(self.visit, **whose, page=1, pagesize=MANY).rows]
 
-def asked(given: Any) -> dict[str, str]:
-    names = ("icmptype", "icmpcode") if given.get("protocol") == "icmp" else ("startport", "endport")
-    found = {name: given.get(name, "").strip() for name in ("protocol", *names)}
-    if names[0] == "startport" and not found["endport"]:
-        found["endport"] = found["startport"]
-    if names[0] == "icmptype":
-        found = {name: value or "-1" for name, value in found.items()}
-    return found | {"cidrlist": given.get("cidrlist", "").replace(" ", "") or "0.0.0.0/0"}
+
+def asked(given: Any, account: str) -> dict[str, Any]:
+    return {**_traffic(given), **_whom(given, account)}
+
+
+def _traffic(given: Any) -> dict[str, str]:
+    protocol = given.get("protocol", "")
+    if protocol == "all":
+        return {"protocol": protocol}
+    if protocol == "icmp":
+        kinds = {name: given.get(name, "").strip() or "-1" for name in ("icmptype", "icmpcode")}
+        return {"protocol": protocol, **kinds}
+    first, last = (given.get(name, "").strip() for name in ("startport", "endport"))
+    return {"protocol": protocol, "startport": first, "endport": last or first}
+
+
+def _whom(given: Any, account: str) -> dict[str, Any]:
+    if group := given.get("group", ""):
+        return {"usersecuritygrouplist": [{"account": account, "group": group}]}
+    return {"cidrlist": given.get("cidrlist", "").replace(" ", "") or "0.0.0.0/0"}
 
 
 def check(given: Any) -> Iterator[Text]:
@@ -172,6 +193,8 @@ def check(given: Any) -> Iterator[Text]:
                 yield _("%(port)s is no port: 1 to 65535") % {"port": text}
         if all(text.isdecimal() for text in ports) and int(ports[0]) > int(ports[1]):
             yield _("The last port is before the first")
+    if given.get("group") and given.get("cidrlist", "").strip():
+        yield _("Addresses or a security group, not both: a rule each")
     for text in filter(None, given.get("cidrlist", "").replace(" ", "").split(",")):
         try:
             ipaddress.ip_network(text)
