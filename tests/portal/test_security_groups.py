@@ -155,7 +155,7 @@ NOBODY = "nobody: no security group lets it in"
         ([{"protocol": "tcp", "startport": 80, "endport": 90, "cidr": "0.0.0.0/0"}], NOBODY),
         ([{"protocol": "udp", "startport": 22, "endport": 22, "cidr": "0.0.0.0/0"}], NOBODY),
         ([{"protocol": "tcp", "startport": 1, "endport": 90, "cidr": "192.0.2.0/24"}], "192.0.2.0/24"),
-        ([{"protocol": "all", "securitygroupname": "jump"}], "jump"),
+        ([{"protocol": "all", "securitygroupname": "jump"}], "machines of group jump"),
         ([{"protocol": "tcp", "startport": 22, "endport": 22, "cidr": "192.0.2.0/24"}] * 2, "192.0.2.0/24"),
     ],
 )

@@ -58,9 +58,13 @@ def _guarded(visit: Visit, vm: Row) -> tuple[Text, str]:
         return "", ""
     groups = visit.list("listSecurityGroups", virtualmachineid=vm["id"]).rows
     rules = [rule for group in groups for rule in group.get("ingressrule", []) if _lets_in(rule, SSH)]
-    who = dict.fromkeys(str(rule.get("cidr") or rule.get("securitygroupname")) for rule in rules)
+    who = dict.fromkeys(str(rule.get("cidr") or _of_group(rule)) for rule in rules)
     said = ", ".join(who) or _("nobody: no security group lets it in")
     return said, f"/security-groups/{vm['securitygroup'][0]['id']}"
+
+
+def _of_group(rule: Row) -> str:
+    return _("machines of group %(name)s") % {"name": rule.get("securitygroupname", "")}
 
 
 def _lets_in(rule: Row, port: int) -> bool:

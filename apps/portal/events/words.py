@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from django.utils.functional import Promise
 from django.utils.html import format_html
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.portal.frame.columns import Cell, Column
@@ -56,6 +55,9 @@ HAPPENED: dict[str, str | Promise] = {
 }
 
 
+NOT_YET = {"Scheduled": gettext_lazy("asked for"), "Started": gettext_lazy("begun")}  # of an event that comes later
+
+
 def _words(kind: str) -> str | Promise | None:
     parts = kind.split(".")
     return HAPPENED.get(".".join(parts[-2:])) or HAPPENED.get(parts[-1])
@@ -67,8 +69,8 @@ def phrase(event: Row) -> str:
     if event.get("level") == "ERROR" or words is None or ("%(name)s" in str(words) and not name):
         return str(event.get("description", ""))
     said = str(words) % {"name": name}
-    if event.get("state") in ("Scheduled", "Started"):
-        return _("%(what)s: under way") % {"what": said}
+    if event.get("state") in NOT_YET:
+        return f"{said}: {NOT_YET[event['state']]}"
     return said
 
 
