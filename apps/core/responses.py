@@ -15,7 +15,7 @@ from django.db.models import ExpressionWrapper, F
 
 from apps.core import ports
 from apps.core.callers import Caller
-from apps.core.keys import Keys
+from apps.core.prepared import KeysSlot, Prepared
 
 
 class View(Enum):
@@ -177,36 +177,57 @@ class Projection:
         columns = {n: as_stored(self.model, s) for n, s in zip(names, self.sources, strict=True)}
         return rows.annotate(**columns).values_list(key, *names)
 
+    @cached_property
+    def asked(self) -> Prepared:
+        return Prepared(lambda: self.query(self.model._base_manager.filter(pk__among=KeysSlot("keys"))))
+
+    @cached_property
+    def nests(self) -> dict[str, tuple["Projection", Prepared, Prepared | None]]:
+        """By name of a nested list: how its rows are told, their query by the keys of ours, and where that does not say
+        it, to which of ours each belongs.
+        """
+        return {name: self._nested(many) for name, many in self.many.items()}
+
+    def _nested(self, many: Many) -> tuple["Projection", Prepared, Prepared | None]:
+        inner = projection(many.response, self.view, None)
+        where = {**many.where, **({"kind": self.model._meta.label_lower} if many.by_kind else {})}
+        if not many.by_kind and hasattr(inner.model, "removed"):
+            where["removed"] = None
+
+        def rows() -> models.QuerySet:
+            mine = {f"{many.link}__among": KeysSlot("keys")}
+            return inner.model._base_manager.filter(**mine, **where).order_by("pk")
+
+        if not (inner.many or inner.batches):
+            return inner, Prepared(lambda: inner.query(rows(), many.link)), None
+        return inner, Prepared(lambda: inner.query(rows())), Prepared(lambda: rows().values_list("pk", many.link))
+
     def rows(self, keys: Sequence[int]) -> dict[int, dict[str, Any]]:
-        found = {raw[0]: raw for raw in self.query(self.model._base_manager.filter(pk__among=Keys(keys)))}
+        found = {raw[0]: raw for raw in self.asked(keys=keys)}
         answers = {key: self.answer(found[key]) for key in keys if key in found}
         self._complete(answers)
         return answers
 
     def _complete(self, answers: dict[int, dict[str, Any]]) -> None:
         """What is not in the row's own query: one more per nested list and batch, whatever the number of rows."""
-        for name, many in self.many.items():
-            self._nest(answers, name, many)
+        for name in self.many:
+            self._nest(answers, name)
         for batch in self.batches if answers else ():
             for key, values in batch.fn(list(answers)).items():
                 answers[key] |= {name: value for name, value in values.items() if value is not None}
 
-    def _nest(self, answers: dict[int, dict[str, Any]], name: str, many: Many) -> None:
+    def _nest(self, answers: dict[int, dict[str, Any]], name: str) -> None:
         for answer in answers.values():
             answer[name] = []  # clients expect [] here, not an absent key
         if not answers:
             return
-        inner = projection(many.response, self.view, None)
-        where = {**many.where, **({"kind": self.model._meta.label_lower} if many.by_kind else {})}
-        if not many.by_kind and hasattr(inner.model, "removed"):
-            where["removed"] = None
-        rows = inner.model._base_manager.filter(**{f"{many.link}__among": Keys(answers)}, **where).order_by("pk")
-        links = dict(rows.values_list("pk", many.link)) if inner.many or inner.batches else None
-        if links is None:
-            for raw in inner.query(rows, many.link):
+        inner, asked, linked = self.nests[name]
+        if linked is None:
+            for raw in asked(keys=answers):
                 answers[raw[0]][name].append(inner.answer(raw))
             return
-        nested = {raw[0]: inner.answer(raw) for raw in inner.query(rows)}
+        links = dict(linked(keys=answers))
+        nested = {raw[0]: inner.answer(raw) for raw in asked(keys=answers)}
         inner._complete(nested)
         for key, answer in nested.items():
             answers[links[key]][name].append(answer)

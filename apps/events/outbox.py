@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from apps.core.kinds import resource_type
+from apps.core.prepared import Prepared, Slot
 from apps.events import services
 from apps.events.kinds import ALERTS
 from apps.events.models import Event, UsageEvent, cut, uuid7
@@ -21,6 +22,7 @@ SAYING = {
     State.COMPLETED: "Successfully completed ",
 }
 FAILED = "Error while "
+FIRST = Prepared(lambda: Event.all_tenants.filter(uuid=Slot("uuid")))
 NOWHERE: Mapping[str, Any] = {}
 
 
@@ -37,7 +39,7 @@ class Outbox:
         return chain[0].uuid
 
     def went_on(self, first: UUID, state: str, *, error: str = "") -> bool:
-        event = Event.all_tenants.filter(uuid=first).first()
+        event = FIRST.first(uuid=first)
         if event is None:
             return False
         what = event.text.removeprefix(SAYING[State(event.state)])

@@ -8,7 +8,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from apps.core.errors import ResourceInUse
+from apps.core.prepared import Prepared, Slot, changed
 from apps.jobs.models import Claim, FlowRun, Job, Lock
+
+KEY = Slot("key")
+KEYS = Prepared(lambda: Claim.objects.filter(holder=Slot("holder")).order_by("key").values_list("key", flat=True))
+KNOWN = Prepared(lambda: Lock.objects.filter(key=KEY).values_list("key", flat=True))
+OLDER = Prepared(lambda: Claim.objects.filter(key=KEY, ticket__lt=Slot("place")).values_list("key", flat=True)[:1])
+NEXT = Prepared(lambda: Claim.objects.filter(key=KEY).order_by("ticket", "pk").values_list("holder", flat=True)[:1])
 
 
 class NotYet(Exception):
@@ -28,16 +35,19 @@ def claim(who: Job | FlowRun, keys: Iterable[str], ticket: int | None = None) ->
 
 
 def keys_of(who: Job | FlowRun) -> list[str]:
-    return list(Claim.objects.filter(holder=holder(who)).order_by("key").values_list("key", flat=True))
+    return KEYS(holder=holder(who))
 
 
-def prepare(keys: list[str]) -> None:
-    """Make lock rows that were never used before. Not in the transaction that takes them."""
-    if not keys:
-        return
-    missing = set(keys).difference(Lock.objects.filter(key__in=keys).values_list("key", flat=True))
-    if missing:
-        Lock.objects.bulk_create([Lock(key=key) for key in sorted(missing)], ignore_conflicts=True)
+def prepare(who: Job | FlowRun) -> list[str]:
+    """The keys that it claims. Makes missing rows of locks, which must not be in the transaction that takes them."""
+    keys = keys_of(who)
+    _know(keys)
+    return keys
+
+
+def _know(keys: list[str]) -> None:
+    if missing := [Lock(key=key) for key in keys if not KNOWN(key=key)]:
+        Lock.objects.bulk_create(missing, ignore_conflicts=True)
 
 
 def take(who: Job | FlowRun, keys: list[str], ticket: int | None = None) -> None:
@@ -45,10 +55,10 @@ def take(who: Job | FlowRun, keys: list[str], ticket: int | None = None) -> None
     if not keys:
         return
     name, place = holder(who), who.pk if ticket is None else ticket
-    if Claim.objects.filter(key__in=keys, ticket__lt=place).exists():
+    if any(OLDER(key=key, place=place) for key in keys):
         raise NotYet
     for key in keys:
-        if not Lock.objects.filter(key=key, holder="").update(holder=name):
+        if not changed(Lock, {"key": key, "holder": ""}, {"holder": name}):
             raise NotYet
 
 
@@ -57,7 +67,7 @@ def hold(row: Any) -> None:
     free = Lock.objects.filter(key=row.lock_key, holder="")
     if free.update(holder=""):
         return
-    prepare([row.lock_key])
+    _know([row.lock_key])
     if not free.update(holder=""):
         raise ResourceInUse(f"{row} is being worked on by a job; try again when that has ended")
 
@@ -72,10 +82,7 @@ def release(who: Job | FlowRun) -> list[str]:
     name, keys = holder(who), keys_of(who)
     if not keys:
         return []
-    Lock.objects.filter(key__in=keys, holder=name).update(holder="")
+    for key in keys:
+        changed(Lock, {"key": key, "holder": name}, {"holder": ""})
     Claim.objects.filter(holder=name).delete()
-    first: dict[str, str] = {}
-    waiting = Claim.objects.filter(key__in=keys).order_by("ticket", "pk").values_list("key", "holder")
-    for key, other in waiting:
-        first.setdefault(key, other)
-    return sorted(set(first.values()))
+    return sorted({other for key in keys for other in NEXT(key=key)})

@@ -12,12 +12,18 @@ from apps.core.callers import Caller
 from apps.core.commands import CreateCommand, Spec
 from apps.core.dispatch import described, subject
 from apps.core.errors import InvalidParameter
-from apps.core.keys import Keys
 from apps.core.logs import request_id
+from apps.core.prepared import KeysSlot, Prepared, Slot
 from apps.core.retry import atomically
 from apps.jobs import locks, wake
 from apps.jobs.current import renew
 from apps.jobs.models import Job
+
+PENDING = Prepared(lambda: _live().order_by("-pk").values_list("row_id", "uuid"))
+
+
+def _live() -> Any:
+    return Job.objects.filter(row_kind=Slot("kind"), row_id__among=KeysSlot("keys"), status__in=Job.LIVE)
 
 
 class Submitter:
@@ -25,8 +31,7 @@ class Submitter:
         renew()
 
     def pending(self, kind: str, keys: Sequence[int]) -> Mapping[int, str]:
-        live = Job.objects.filter(row_kind=kind, row_id__among=Keys(keys), status__in=Job.LIVE)
-        return {key or 0: str(uuid) for key, uuid in live.order_by("-pk").values_list("row_id", "uuid")}
+        return {key: str(uuid) for key, uuid in PENDING(kind=kind, keys=keys)}
 
     @atomically
     def submit(self, caller: Caller, spec: Spec, given: dict[str, str]) -> dict[str, Any]:

@@ -41,8 +41,7 @@ def run(key: int) -> bool:
 
 
 def claim(key: int) -> Job | None:
-    keys = locks.keys_of(Job(pk=key))
-    locks.prepare(keys)
+    keys = locks.prepare(Job(pk=key))
     try:
         return _claim(key, keys)
     except locks.NotYet:

@@ -4,6 +4,8 @@ import pytest
 
 from apps.accounts.tenants import caller_for
 from apps.core import dispatch
+from apps.machines.models import Reservation
+from apps.machines.services import nics
 from apps.network.models import Network, PublicAddress, Segment
 from apps.network.services import networks
 from apps.offerings.models import NetworkOffering
@@ -322,3 +324,36 @@ def test_a_network_of_another_tenant_is_not_told_of_by_jobs_or_errors(make, worl
     got = dispatch.call(world.alice, "listPublicIpAddresses", associatednetworkid=other.uuid)
 
     assert got == {}
+
+
+def served(make, monkeypatch):
+    """A network of names and addresses only, up: its router has no way out."""
+    w = scenes.world(make, monkeypatch)
+    w.network.offering = centre.offering(("Dhcp", "Dns"))
+    w.network.save(update_fields=["offering"])
+    return scenes.up(w)
+
+
+def test_a_router_that_the_new_offering_does_not_ask_for_goes(api, make, monkeypatch):
+    w = served(make, monkeypatch)
+    assert scenes.routers().count() == 1
+
+    api(caller_for(w.alice), "updateNetwork", id=w.network.uuid, networkofferingid=centre.offering(()).uuid)
+
+    assert list(scenes.routers()) == []
+    assert not any(w.cloud.routers.values())
+    assert Reservation.objects.count() == 0
+    assert scenes.nothing_wrong()
+
+
+def test_a_network_is_deleted_with_a_router_of_an_offering_it_had(api, make, monkeypatch):
+    w = served(make, monkeypatch)
+    Network.all_tenants.filter(pk=w.network.pk).update(offering=centre.offering(()))
+    centre.put(w.vm, "Stopped")
+    nics.release_all(w.vm)
+
+    api(caller_for(w.alice), "deleteNetwork", id=w.network.uuid)
+
+    assert list(scenes.routers()) == []
+    assert not any(w.cloud.routers.values())
+    assert scenes.nothing_wrong()

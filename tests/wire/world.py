@@ -2,8 +2,10 @@
 
 import hashlib
 from contextlib import contextmanager
+from datetime import timedelta
 
 from django.contrib.auth.hashers import make_password
+from django.utils import timezone
 
 from apps.accounts.models import Account, ProjectMember, SshKeyPair, User
 from apps.accounts.services.sign_on import login_of
@@ -20,6 +22,8 @@ from apps.infrastructure.models import Cluster, Host, Zone
 from apps.infrastructure.services import pods
 from apps.limits import services as limits
 from apps.machines.models import Attachment, Nic, VirtualMachine
+from apps.machines.services import loads
+from apps.machines.services.loads import Use
 from apps.network.models import Network
 from apps.offerings.models import DiskOffering, NetworkOffering, ServiceOffering
 from apps.rbac.models import Role
@@ -118,11 +122,18 @@ class World:
         place |= {"creator": self.users[name], "os_type": OsType.all_tenants.first(), "host": self.host}
         machine = admit(VirtualMachine, owner, name="wire-vm-a", state=VirtualMachine.State.RUNNING, **place)
         self._belongings(machine, network)
+        self._load(machine)
         volume = self._disk(owner, "wire-vol-a", offering=self.values["diskoffering"])
         root = self._disk(owner, f"ROOT-{machine.pk}", kind=Volume.Kind.ROOT, template=self.values["template"])
         Attachment.objects.create(vm=machine, volume=root, device_id=Attachment.ROOT_DEVICE)
         fake.CLOUD.running[str(machine.uuid)].add(self.host.name)
         self.values |= {f"vm.{name}": machine, f"vol.{name}": volume, f"net.{name}": network}
+
+    def _load(self, machine):
+        """What its host told of it, twice: a share of a processor is between the two."""
+        for minutes, seconds in ((2, 0.0), (0, 12.0)):
+            use = Use("1", seconds, 131072, 32 << 20, 16 << 20, 0, 0, 0, 0)
+            loads.note({machine.pk: use}, now=timezone.now() - timedelta(minutes=minutes))
 
     def _belongings(self, machine, network):
         address = {"ip": "10.1.1.7", "gateway": "10.1.1.1", "netmask": "255.255.255.0"}

@@ -16,6 +16,7 @@ from apps.accounts.states import USER
 from apps.core import secret
 from apps.core.callers import Caller
 from apps.core.errors import LoginRefused, NotAuthenticated
+from apps.core.prepared import Prepared, Slot
 from apps.core.retry import atomically
 from apps.core.rows import held
 from apps.core.settings import Setting
@@ -37,9 +38,12 @@ class Opened:
     key: str
 
 
+PROJECTS = Prepared(lambda: ProjectMember.objects.filter(account=Slot("account")).values_list("project_id", flat=True))
+BY_KEY = Prepared(lambda: _users().filter(api_key=Slot("key")))
+
+
 def caller_for(account: Account, user: User | None = None, how: str = "key") -> Caller:
-    projects = ProjectMember.objects.filter(account=account).values_list("project_id", flat=True)
-    return Caller(user, account, account.role, how, frozenset(projects))
+    return Caller(user, account, account.role, how, frozenset(PROJECTS(account=account.pk)))
 
 
 def caller_of(user: User, how: str) -> Caller:
@@ -171,5 +175,5 @@ def close_sessions(user: User, keys: Iterable[int]) -> int:
 
 def user_of_key(api_key: str) -> tuple[User, str] | None:
     """The user and the secret that signs for it; also one that is not active: the transport refuses it."""
-    user = _users().filter(api_key=api_key).first()
+    user = BY_KEY.first(key=api_key)
     return (user, secret.unseal(user.secret_key)) if user else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apps.compute.services import networking, places
+from apps.core.prepared import Prepared, Slot
 from apps.core.retry import atomically
 from apps.hypervisors.base import MachineSpec
 from apps.hypervisors.errors import DriverError, Refused
@@ -35,13 +36,19 @@ class Start:
     children: dict[str, int] = field(default_factory=dict)
 
 
+WHOLE = ("offering", "owner__domain", "iso", "zone", "template")
+MACHINE = Prepared(lambda: VirtualMachine.including_removed.select_related(*WHOLE).filter(pk=Slot("key")))
+WITH_DISK = ("volume__pool", "volume__template")
+HELD = Prepared(lambda: Attachment.objects.filter(vm=Slot("vm")).select_related(*WITH_DISK).order_by("device_id"))
+HOST = Prepared(lambda: Host.including_removed.filter(pk=Slot("key")))
+
+
 def machine(ctx: Start) -> VirtualMachine:
-    rows = VirtualMachine.including_removed.select_related("offering", "owner__domain", "iso", "zone")
-    return rows.get(pk=ctx.vm_id)
+    return MACHINE.one(key=ctx.vm_id)
 
 
 def host(ctx: Start) -> Host:
-    return Host.including_removed.get(pk=ctx.host_id)
+    return HOST.one(key=ctx.host_id)
 
 
 def connect(ctx: Start) -> None:
@@ -118,14 +125,13 @@ def start(ctx: Start) -> None:
 
 def spec(vm: VirtualMachine) -> MachineSpec:
     """All that the host is told of the machine."""
-    held = Attachment.objects.filter(vm=vm).select_related("volume__pool", "volume__template").order_by("device_id")
     return MachineSpec(
         uuid=str(vm.uuid),
         cpus=vm.cpus,
         memory_mib=vm.memory_mib,
         name=vm.instance_name,
         speed_mhz=vm.speed_mhz,
-        disks=tuple(volumes.spec(a.volume, a.device_id) for a in held),
+        disks=tuple(volumes.spec(a.volume, a.device_id) for a in HELD(vm=vm.pk)),
         nics=nics.specs(vm),
         iso=volumes.image_spec(vm.iso, vm.zone_id),
     )

@@ -11,6 +11,7 @@ from apps.images.flows import download
 from apps.images.models import ImageStore
 from apps.images.services import stores
 
+MOST_BYTES = 1 << 54  # of a store: what many of them hold together is still a number that databases know
 ZONE = Ref("infrastructure.Zone", Access.OPERATE, source="zone", help_text="the zone")
 STORE = Ref("images.ImageStore", Access.OPERATE, source="store", required=True, help_text="the image store")
 
@@ -56,7 +57,7 @@ class UpdateImageStore(Command):
 
     id = STORE
     name = Str(help_text="the name")
-    capacitybytes = Long(source="capacity_bytes", min_value=1, help_text="bytes that it holds")
+    capacitybytes = Long(source="capacity_bytes", min_value=1, max_value=MOST_BYTES, help_text="bytes that it holds")
     readonly = Bool(source="is_readonly", help_text="whether nothing new comes there")
 
     def run(self, store: ImageStore, **changes: Any) -> ImageStore:

@@ -70,16 +70,13 @@ def free_source_nat(ctx: Implement) -> None:
 
 
 def ensure_devices(ctx: Implement) -> None:
-    network = row(ctx)
-    for provider in devices.providers_of(network):
-        provider.ensure(network)
+    devices.ensure(row(ctx))
 
 
 def remove_devices(ctx: Implement) -> None:
     network = row(ctx)
     if is_fresh(network):
-        for provider in devices.providers_of(network):
-            provider.remove(network)
+        devices.remove(network)
 
 
 def apply(ctx: Implement) -> None:

@@ -35,9 +35,7 @@ def close(ctx: Shutdown) -> None:
 
 
 def remove_devices(ctx: Any) -> None:
-    network = row(ctx)
-    for provider in devices.providers_of(network):
-        provider.remove(network)
+    devices.remove(row(ctx))
 
 
 def remove_or_abandon(ctx: Shutdown) -> None:
@@ -46,9 +44,7 @@ def remove_or_abandon(ctx: Shutdown) -> None:
     except (Refused, Unknown):
         if not ctx.forced:
             raise
-        network = row(ctx)
-        for provider in devices.providers_of(network):
-            provider.abandon(network)
+        devices.abandon(row(ctx))
 
 
 def free_segment(ctx: Shutdown) -> None:

@@ -5,21 +5,45 @@ all who wait for an older generation. A device that does not run is given nothin
 """
 
 from apps.core.errors import ResourceUnavailable
+from apps.core.prepared import Prepared, Slot
 from apps.hypervisors.errors import DriverError
 from apps.network import document, ports
 from apps.network.models import Network
 
 UP = (Network.State.IMPLEMENTED, Network.State.SETUP)
 
+WHOLE = ("offering", "zone", "owner__domain", "owner__role")
+NETWORK = Prepared(lambda: Network.including_removed.select_related(*WHOLE).filter(pk=Slot("key")))
+
 
 def read(network_id: int) -> Network:
-    rows = Network.including_removed.select_related("offering", "zone", "owner__domain", "owner__role")
-    return rows.get(pk=network_id)
+    return NETWORK.one(key=network_id)
 
 
 def providers_of(network: Network) -> list[ports.Provider]:
     named = {name for givers in network.offering.services.values() for name in givers}
     return [provider for provider in ports.providers.all() if named.intersection(provider.names())]
+
+
+def ensure(network: Network) -> None:
+    """Those that its offering asks for run; those of an offering that it had before are gone."""
+    asked = providers_of(network)
+    for provider in ports.providers.all():
+        if provider not in asked:
+            provider.remove(network)
+    for provider in asked:
+        provider.ensure(network)
+
+
+def remove(network: Network) -> None:
+    """Also devices that its offering does not ask for any more."""
+    for provider in ports.providers.all():
+        provider.remove(network)
+
+
+def abandon(network: Network) -> None:
+    for provider in ports.providers.all():
+        provider.abandon(network)
 
 
 def is_up(network: Network) -> bool:
