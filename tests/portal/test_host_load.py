@@ -35,7 +35,7 @@ def test_a_host_that_was_measured_has_its_load_drawn(page, host):
     shown = page()
 
     assert shown.count('<svg class="plot"') == 3
-    said = ("Processor: 50.0 %", "Memory in use: 3 GiB of 8 GiB", "Network: 153.6 KiB/s")
+    said = ("Processor: 50.0 %", "Memory: 37.5 %", "Network: 153.6 KiB/s")
     assert [text for text in said if text not in shown] == []
 
 

@@ -68,9 +68,6 @@ class LoadCard(Card):
     def share_chart(self) -> Chart:
         return self.chart(_("Processor"), f"{looks.number(self.shares[-1], 1)} %", self.shares, 100)
 
-    def memory_chart(self, held: Sequence[float], total: float, used: Text, of: Text) -> Chart:
-        return self.chart(_("Memory in use"), _("%(used)s of %(all)s") % {"used": used, "all": of}, held, total)
-
     def rate_chart(self, title: Text, *names: str) -> Chart:
         """Of these together."""
         points = [sum(values) for values in zip(*map(self._rates, names), strict=True)]
@@ -101,9 +98,10 @@ class MachineLoad(LoadCard):
     def charts(self) -> list[Chart]:
         memory = self.row.get("memory") or 0
         held = [each["memorykbs"] / 1024 for each in self.samples]
+        of_memory = _("%(used)s of %(all)s") % {"used": looks.mib(round(held[-1])), "all": looks.mib(memory)}
         return [
             self.share_chart(),
-            self.memory_chart(held, memory, looks.mib(round(held[-1])), looks.mib(memory)),
+            self.chart(_("Memory in use"), of_memory, held, memory),
             self.rate_chart(_("Network in"), "networkkbsread"),
             self.rate_chart(_("Disk writes"), "diskkbswrite"),
         ]

@@ -77,11 +77,11 @@ class HostLoad(LoadCard):
 
     @cached_property
     def charts(self) -> list[Chart]:
-        total = number(self.row.get("memorytotal"))
-        held = [float(each["memoryused"]) for each in self.samples]
+        total = number(self.row.get("memorytotal")) or 1
+        held = [each["memoryused"] / total * 100 for each in self.samples]
         return [
             self.share_chart(),
-            self.memory_chart(held, total, looks.size(held[-1]), looks.size(total)),
+            self.chart(_("Memory"), f"{looks.number(held[-1], 1)} %", held, 100),
             self.rate_chart(_("Network"), "networkkbsread", "networkkbswrite"),
         ]
 
