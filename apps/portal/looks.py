@@ -3,7 +3,7 @@ and the zone of the user.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -227,4 +227,6 @@ def duration(seconds: float | None) -> str:
 
 def ago(value: Any) -> str:
     at = when(value)
+    if at and timezone.now() - at < timedelta(minutes=1):
+        return _("less than a minute ago")
     return _("%(time)s ago") % {"time": timesince(at, depth=1)} if at else DASH
