@@ -17,6 +17,7 @@ from agent.host.machines import Machines
 from agent.host.secret_store import LibvirtSecrets
 from agent.host.specs import MachineSpec
 from agent.host.stats import Stats
+from agent.host.use import HostUse
 from agent.http.calls import NOTHING, Calls, by, plain
 from agent.http.enrol import keep_renewed
 from agent.http.errors import AgentError, Busy, Invalid, Refused
@@ -55,6 +56,7 @@ class Service:
         mhz, flavour, address = self.facts.mhz, self.facts.flavour, listen[0]
         machines = Machines(self.link, self.live, disks, self.networks, flavour, address, mhz)
         self.stats = Stats(self.link, state / "stats.json", self.log)
+        self.use = HostUse()
         self.reporter = Reporter(self.identity, self.told, self.log)
         Events(self.link, self.networks, self.reporter.event, machines.rebooted)
         self.link.on_connect.append(lambda connection: self.reporter.soon())
@@ -116,6 +118,8 @@ class Service:
             said["facts"] = plain(self.facts.facts(deadline))
             running = self.live.all(deadline)
             routers = [{"uuid": uuid, "state": "running"} for uuid in self.networks.machines()]
+            if self.facts.flavour().type != "xen":  # there /proc tells of the first domain alone
+                said["use"] = self.use.told()
             said["machines"] = routers + [{"uuid": each.uuid, "state": each.state} for each in running]
             said["stats"] = self.stats.told()
         except AgentError as error:

@@ -192,13 +192,14 @@ def pod_with_hosts(root: Script, zone: dict[str, Any], prefix: str, clusters: in
     where = {"zoneid": zone["id"]}
     pod = root.ensure("pod", {"name": "pod 1", **where}, startip=f"{prefix}.0.2", endip=f"{prefix}.7.250", **span)
     for number in range(1, clusters + 1):
-        cluster_with_hosts(root, zone, pod, f"{zone['name']} cluster {number}")
+        rack = f"{zone['networktype'].lower()}-{number}"  # hosts are called after it
+        cluster_with_hosts(root, zone, pod, f"{zone['name']} cluster {number}", rack)
     store = f"nfs://127.0.0.1/{zone['id']}/secondary"
     root.ensure("image store", {"name": f"{zone['name']} images", "zoneid": zone["id"]}, provider="NFS", url=store)
     return pod
 
 
-def cluster_with_hosts(root: Script, zone: dict[str, Any], pod: dict[str, Any], name: str) -> None:
+def cluster_with_hosts(root: Script, zone: dict[str, Any], pod: dict[str, Any], name: str, rack: str) -> None:
     where = {"zoneid": zone["id"], "podid": pod["id"]}
     found = root.list("listClusters", "cluster", name=name, zoneid=zone["id"])
     kind = {"clustertype": "CloudManaged", "hypervisor": "Simulator"}
@@ -206,7 +207,7 @@ def cluster_with_hosts(root: Script, zone: dict[str, Any], pod: dict[str, Any], 
     hosts = root.list("listHosts", "host", clusterid=cluster["id"], type="Routing")
     login = {"hypervisor": "Simulator", "username": "root", "password": "password"}
     for number in range(len(hosts) + 1, HOSTS_PER_CLUSTER + 1):
-        root.call("addHost", clusterid=cluster["id"], url=f"http://sim/{cluster['id']}/h{number}", **where, **login)
+        root.call("addHost", clusterid=cluster["id"], url=f"http://sim/{rack}/h{number}", **where, **login)
     pool = {"scope": "CLUSTER", "url": f"nfs://127.0.0.1/{cluster['id']}/primary", "podid": pod["id"]}
     root.ensure("pool", {"name": f"{name} disks", "zoneid": zone["id"]}, clusterid=cluster["id"], **pool)
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from apps.core.keys import Keys
 from apps.core.models import Detail
+from apps.core.prepared import KeysSlot, Prepared
 from apps.core.responses import Computed, Field, Response
 
 
@@ -21,10 +21,12 @@ class DetailResponse(Response):
 def details_of(label: str) -> Callable[[Sequence[int]], dict[int, dict[str, Any]]]:
     """For ``Batch``: the details of rows of this kind, as the map ``details``."""
 
+    shown = {"kind": label.lower(), "row_id__among": KeysSlot("keys"), "display": True}
+    asked = Prepared(lambda: Detail.objects.filter(**shown).values_list("row_id", "name", "value"))
+
     def fn(keys: Sequence[int]) -> dict[int, dict[str, Any]]:
         found: dict[int, dict[str, Any]] = {}
-        rows = Detail.objects.filter(kind=label.lower(), row_id__among=Keys(keys), display=True)
-        for key, name, value in rows.values_list("row_id", "name", "value"):
+        for key, name, value in asked(keys=keys):
             found.setdefault(key, {"details": {}})["details"][name] = value
         return found
 

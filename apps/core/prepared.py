@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, models
 from django.db.models.query import FlatValuesListIterable, ModelIterable, ValuesListIterable, get_related_populators
 
@@ -31,7 +32,7 @@ class Slot(models.Expression):
         super().__init__()
         self.name = name
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple["Slot"]]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
         return "%s", (self,)
 
 
@@ -50,7 +51,8 @@ class Prepared:
 
     def __call__(self, **values: Any) -> list[Any]:
         made = self._statement()
-        sql = made.sql
+        if not (sql := made.sql):
+            return []
         for name in made.keys:
             if not (given := Keys(values[name]).sql):
                 return []
@@ -78,7 +80,12 @@ class _Statement:
     def __init__(self, rows: models.QuerySet):
         compiler = rows.query.get_compiler(rows.db)
         self.model: Any = rows.model
-        self.sql, self.params = compiler.as_sql()
+        self.keys: list[str] = []
+        try:
+            self.sql, self.params = compiler.as_sql()
+        except EmptyResultSet:  # whatever the values are: it is not asked
+            self.sql = ""
+            return
         self.keys = re.findall(KeysSlot(r"(\w+)").sql, self.sql)
         columns = compiler.select[: compiler.col_count]
         converters = compiler.get_converters([column[0] for column in columns])
@@ -105,7 +112,7 @@ Shape = Callable[[Iterable[Any]], list[Any]]
 
 
 def _shape(rows: models.QuerySet, compiler: Any) -> Shape:
-    kind = rows._iterable_class  # type: ignore[attr-defined]
+    kind = rows._iterable_class
     if kind is FlatValuesListIterable:
         return lambda found: [row[0] for row in found]
     if kind is ValuesListIterable:
@@ -119,7 +126,8 @@ def _models(db: str, compiler: Any) -> Shape:
     info = compiler.klass_info
     start, end = info["select_fields"][0], info["select_fields"][-1] + 1
     names = [column[0].target.attname for column in compiler.select[start:end]]
-    related = get_related_populators(info, compiler.select, db)
+    populators: Any = get_related_populators
+    related = populators(info, compiler.select, db)
 
     def shape(found: Iterable[Any]) -> list[Any]:
         made = []
@@ -142,21 +150,33 @@ def _adapted(value: Any) -> Any:
 
 
 _TEXTS: dict[tuple[Any, ...], str] = {}
+NOTHING: Mapping[str, Any] = {}
 
 
-def changed(model: Any, where: Mapping[str, Any], values: Mapping[str, Any]) -> int:
-    """How many rows were there to change: ``filter(**where).update(**values)``, for plain values and equality only."""
-    key = (connection.vendor, model, tuple(values), tuple((name, given is None) for name, given in where.items()))
-    text = _TEXTS.get(key) or _TEXTS.setdefault(key, _update(model, where, values))
-    params = [_stored(_field(model, name), value) for name, value in values.items()]
-    params += [_stored(_field(model, name), value) for name, value in where.items() if value is not None]
+def changed(
+    model: Any,
+    where: Mapping[str, Any],
+    values: Mapping[str, Any] = NOTHING,
+    *,
+    plus: Mapping[str, int] = NOTHING,
+    most: Mapping[str, int] = NOTHING,
+) -> int:
+    """How many rows were there to change: ``filter(**where).update(**values)``, for plain values and equality.
+
+    ``plus`` is added to what columns say, where those in ``most`` say at most that.
+    """
+    tests = [(name, "IS NULL" if given is None else "= %s") for name, given in where.items()]
+    tests += [(name, "<= %s") for name in most]
+    key = (connection.vendor, model, tuple(values), tuple(plus), tuple(tests))
+    text = _TEXTS.get(key) or _TEXTS.setdefault(key, _update(model, values, plus, tests))
+    given = [*values.items(), *plus.items(), *(pair for pair in where.items() if pair[1] is not None), *most.items()]
     with connection.cursor() as cursor:
-        cursor.execute(text, params)
+        cursor.execute(text, [_stored(_field(model, name), value) for name, value in given])
         return int(cursor.rowcount)
 
 
-def _field(model: Any, name: str) -> models.Field:
-    return model._meta.pk if name == "pk" else model._meta.get_field(name)  # type: ignore[no-any-return]
+def _field(model: Any, name: str) -> Any:
+    return model._meta.pk if name == "pk" else model._meta.get_field(name)
 
 
 def _stored(field: models.Field, value: Any) -> Any:
@@ -165,11 +185,11 @@ def _stored(field: models.Field, value: Any) -> Any:
     return field.get_db_prep_save(value, connection)
 
 
-def _update(model: Any, where: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+def _update(model: Any, values: Iterable[str], plus: Iterable[str], tests: Iterable[tuple[str, str]]) -> str:
     def quoted(name: str) -> str:
         return str(connection.ops.quote_name(_field(model, name).column))
 
-    sets = ", ".join(f"{quoted(name)} = %s" for name in values)
-    tests = [f"{quoted(name)} {'IS NULL' if given is None else '= %s'}" for name, given in where.items()]
+    sets = [f"{quoted(name)} = %s" for name in values] + [f"{quoted(name)} = {quoted(name)} + %s" for name in plus]
+    asked = " AND ".join(f"{quoted(name)} {test}" for name, test in tests)
     table = connection.ops.quote_name(model._meta.db_table)
-    return f"UPDATE {table} SET {sets} WHERE {' AND '.join(tests)}"  # noqa: S608 - our names
+    return f"UPDATE {table} SET {', '.join(sets)} WHERE {asked}"  # noqa: S608 - our names

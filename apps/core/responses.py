@@ -196,7 +196,7 @@ class Projection:
 
         def rows() -> models.QuerySet:
             mine = {f"{many.link}__among": KeysSlot("keys")}
-            return inner.model._base_manager.filter(**mine, **where).order_by("pk")  # type: ignore[no-any-return]
+            return inner.model._base_manager.filter(**mine, **where).order_by("pk")
 
         if not (inner.many or inner.batches):
             return inner, Prepared(lambda: inner.query(rows(), many.link)), None

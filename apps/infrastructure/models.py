@@ -198,6 +198,38 @@ class HostTag(models.Model):
         indexes = [models.Index(fields=["tag", "host"], name="hosts_of_tag")]
 
 
+class HostMeasured(models.Model):
+    at = models.DateTimeField()
+    cpu_percent = models.FloatField(null=True)  # of all its processors, since the sample before
+    memory_bytes = models.BigIntegerField()  # in use
+    received_bytes = models.BigIntegerField()
+    sent_bytes = models.BigIntegerField()
+
+    class Meta:
+        abstract = True
+
+
+class HostLoad(HostMeasured):
+    """What a host has used, as it told last: totals that only grow while ``epoch`` is the same."""
+
+    host = models.OneToOneField(Host, models.PROTECT, related_name="load")
+    epoch = models.CharField(max_length=32)
+    cpu_seconds = models.FloatField()
+    load_average = models.FloatField()  # of the last minute
+
+
+class HostLoadSample(HostMeasured):
+    """What a host used between the sample before and this one."""
+
+    host = models.ForeignKey(Host, models.PROTECT, related_name="+", db_index=False)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["host", "at"], name="samples_of_host"),
+            models.Index(fields=["at"], name="host_samples_by_age"),
+        ]
+
+
 class PhysicalNetwork(Row):
     reach: ClassVar[Reach] = Infrastructure()
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from apps.core import ports
 from apps.core.commands import REGISTRY
 from apps.core.dispatch import render
+from apps.core.prepared import Prepared, Slot
 from apps.core.retry import after, atomically, is_passing
 from apps.hypervisors.errors import Busy, Refused, Unknown
 from apps.jobs import finish, lease, locks, wake
@@ -22,6 +23,7 @@ from apps.jobs.models import FlowRun
 
 log = logging.getLogger(__name__)
 Phase = FlowRun.Phase
+WAITING = Prepared(lambda: FlowRun.objects.filter(waits_for=Slot("child")).values_list("pk", "queue"))
 
 
 def advance(key: int) -> bool:
@@ -163,7 +165,7 @@ class _Work:
         run, done = self.run, phase == Phase.SUCCEEDED
         (self.flow.on_success if done else self.flow.on_failure)(self.ctx)
         lease.write(run, phase=phase, key=None, context=run.context | asdict(self.ctx))
-        for parent, queue in FlowRun.objects.filter(waits_for=run.pk).values_list("pk", "queue"):
+        for parent, queue in WAITING(child=run.pk):
             FlowRun.objects.filter(pk=parent).update(wake_at=timezone.now(), waits_for=None)
             wake.flow(parent, queue)
         wake.next_in_line(locks.release(run))

@@ -13,6 +13,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from apps.core.errors import CloudError
+from apps.core.prepared import changed
 from apps.core.retry import atomically
 from apps.jobs import locks, wake
 from apps.jobs.current import current, renew, root
@@ -131,13 +132,13 @@ def _claim(run: FlowRun, keys: Iterable[str]) -> None:
 def progress(percent: int, text: str) -> None:
     """For the user who watches: shown by queryAsyncJobResult while the job is pending."""
     if key := root():
-        Job.objects.filter(pk=key).update(progress=percent, progress_text=text[:255])
+        changed(Job, {"pk": key}, {"progress": percent, "progress_text": text[:255]})
 
 
 def explain(explanation: dict[str, Any]) -> None:
     """Kept with the job, for administrators: why a machine is where it is, or nowhere."""
     if key := root():
-        Job.objects.filter(pk=key).update(explanation=explanation)
+        changed(Job, {"pk": key}, {"explanation": explanation})
 
 
 def join(children: dict[str, int], flow: Flow[X], ctx: X, *, key: str) -> None:

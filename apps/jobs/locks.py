@@ -39,7 +39,7 @@ def keys_of(who: Job | FlowRun) -> list[str]:
 
 
 def prepare(who: Job | FlowRun) -> list[str]:
-    """The keys that it claims. Rows of locks never used before are made: not in the transaction that takes them."""
+    """The keys that it claims. Makes missing rows of locks, which must not be in the transaction that takes them."""
     keys = keys_of(who)
     _know(keys)
     return keys

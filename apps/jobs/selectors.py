@@ -8,6 +8,7 @@ from uuid import UUID
 from django.apps import apps
 
 from apps.core.kinds import resource_type
+from apps.core.prepared import KeysSlot, Prepared
 from apps.jobs.models import Job
 
 
@@ -41,10 +42,16 @@ def uuids(rows: Sequence[tuple[str, int | None]]) -> Mapping[tuple[str, int], st
 
 
 def _living(kind: str, keys: list[int]) -> list[tuple[int, UUID]]:
+    asked = _ids(kind)
+    return asked(keys=keys) if asked else []
+
+
+@cache
+def _ids(kind: str) -> Prepared | None:
     try:
         model: Any = apps.get_model(kind)
     except LookupError:  # of a release that is gone
-        return []
+        return None
     if not hasattr(model, "all_tenants"):
-        return []
-    return list(model.all_tenants.filter(pk__in=keys).values_list("pk", "uuid"))
+        return None
+    return Prepared(lambda: model.all_tenants.filter(pk__among=KeysSlot("keys")).values_list("pk", "uuid"))

@@ -5,12 +5,14 @@ other crosswise.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from django.db.models import F, Q, Sum
 
 from apps.core.errors import InvalidParameter, LimitExceeded, PermissionDenied
 from apps.core.ownership import owned_models
+from apps.core.prepared import KeysSlot, Prepared, Slot, changed
 from apps.core.reach import under
 from apps.core.retry import atomically
 from apps.domains import services as tree
@@ -25,10 +27,10 @@ class Gate:
     def take(self, owner: Any, amounts: Mapping[str, int]) -> None:
         for counter in self._counters(owner, amounts) if amounts else ():
             amount, limit = amounts[counter.kind], limit_of(counter, owner)
-            room = Q() if limit == -1 else Q(used__lte=limit - amount)
+            room = {} if limit == -1 else {"used": limit - amount}
             # The limit is compared again in the database: it may be lowered at this moment.
-            same = Q(limit=counter.limit) if counter.limit is not None else Q(limit=None)
-            if not Counter.objects.filter(room, same, pk=counter.pk).update(used=F("used") + amount):
+            same = {"pk": counter.pk, "limit": counter.limit}
+            if not changed(Counter, same, plus={"used": amount}, most=room):
                 self._take_held(owner, counter, amount)
 
     def _take_held(self, owner: Any, counter: Counter, amount: int) -> None:
@@ -37,20 +39,26 @@ class Gate:
         limit = limit_of(counter, owner)
         if limit != -1 and counter.used > limit - amount:
             raise LimitExceeded(_refusal(owner, counter, amount))
-        Counter.objects.filter(pk=counter.pk).update(used=F("used") + amount)
+        changed(Counter, {"pk": counter.pk}, plus={"used": amount})
 
     @atomically
     def give(self, owner: Any, amounts: Mapping[str, int]) -> None:
         for counter in self._counters(owner, amounts) if amounts else ():
-            Counter.objects.filter(pk=counter.pk).update(used=F("used") - amounts[counter.kind])
+            changed(Counter, {"pk": counter.pk}, plus={"used": -amounts[counter.kind]})
 
     def _counters(self, owner: Any, amounts: Mapping[str, int]) -> Iterator[Counter]:
         above = [int(pk) for pk in owner.domain.path.strip("/").split("/")]
-        whose = Q(account=owner) | Q(domain_id__in=above)
-        found = {(c.kind, c.domain_id): c for c in Counter.objects.filter(whose, kind__in=list(amounts))}
-        for kind in sorted(amounts):
+        kinds = tuple(sorted(amounts))
+        found = {(c.kind, c.domain_id): c for c in _of(kinds)(account=owner.pk, domains=above)}
+        for kind in kinds:
             yield found.get((kind, None)) or _first(owner, kind)
             yield from (found[kind, pk] for pk in reversed(above) if (kind, pk) in found)
+
+
+@cache
+def _of(kinds: tuple[str, ...]) -> Prepared:
+    whose = Q(account=Slot("account")) | Q(domain__among=KeysSlot("domains"))
+    return Prepared(lambda: Counter.objects.filter(whose, kind__in=kinds))
 
 
 @atomically

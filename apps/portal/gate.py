@@ -79,6 +79,8 @@ def _answered(visit: Visit, view: View, where: dict[str, Any], for_everybody: bo
         return faults.not_found(visit)
     except NotAuthenticated:
         return _log_in_first(visit)
+    except signing.BadSignature:  # the form's own token: older than a day, or somebody else's
+        return faults.too_old(visit)
     except CloudError as error:
         return faults.refused(visit, error)
     except Exception:

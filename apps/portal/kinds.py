@@ -126,6 +126,10 @@ class Kind:
     def rows(self, visit: Visit, **params: Any) -> Any:
         return visit.list(self.listing, **(self.scope(visit) | self.asked(visit) | params))
 
+    def own(self, visit: Visit, **params: Any) -> Any:
+        """Of the caller's account, and what is shared with it: what it can use for something of its own."""
+        return visit.list(self.listing, **(self.asked(visit) | params))
+
     def asked(self, visit: Visit) -> dict[str, str]:
         """What a list is always told, whoever asks."""
         return dict(self.asking)

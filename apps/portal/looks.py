@@ -3,7 +3,7 @@ and the zone of the user.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -40,14 +40,17 @@ STATES: dict[str, Look] = {
         (BUSY, "RevertSnapshotting Copying Implementing Add Revoke Connecting Rebalancing PrepareForMaintenance"),
         (
             BUSY,
-            "IN_PROGRESS UploadInProgress Started Allocating Releasing running Destroying Downloading",
+            "IN_PROGRESS UploadInProgress Allocating Releasing running Destroying Downloading",
         ),
         (OFF, "Stopped Shutdown Disabled disabled Maintenance Disconnected BACKUP locked Suspended"),
         (WARN, "Alert Degraded WARN Suspect UPDATE_NEEDED WARNING ErrorInPrepareForMaintenance Uploaded NotUploaded"),
         (BAD, "Error BackupError RestoreError Down FAILED failed ERROR FAULT ErrorInMaintenance Failed UploadError"),
         (BAD, "UploadAbandoned refused"),
         (GONE, "Destroyed Destroy Expunged Removed removed Deleted"),
-        (NOTHING, "Unknown UNKNOWN Allocated Staged Free Scheduled Created Inactive queued Initial Initialized"),
+        (
+            NOTHING,
+            "Unknown UNKNOWN Allocated Staged Free Scheduled Started Created Inactive queued Initial Initialized",
+        ),
     )
     for name in names.split()
 }
@@ -224,4 +227,6 @@ def duration(seconds: float | None) -> str:
 
 def ago(value: Any) -> str:
     at = when(value)
+    if at and timezone.now() - at < timedelta(minutes=1):
+        return _("less than a minute ago")
     return _("%(time)s ago") % {"time": timesince(at, depth=1)} if at else DASH

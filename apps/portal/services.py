@@ -1,5 +1,6 @@
 """Every write of the portal's own rows. What belongs to the cloud is written by commands."""
 
+import time
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
@@ -17,6 +18,7 @@ from apps.portal.visits import Visit
 FORM_LIVES = timedelta(days=1)
 DRAFT_LIVES = timedelta(days=30)
 BEGUN_LIVES = timedelta(days=7)
+PAUSE = 0.1  # seconds
 RESULT = {0: Begun.State.PENDING, 1: Begun.State.DONE, 2: Begun.State.FAILED}
 
 
@@ -121,6 +123,15 @@ def look_after(visit: Visit, rows: Iterable[Begun]) -> list[Begun]:
         if row.state == Begun.State.PENDING and row.job:
             _look(visit, row)
     return found
+
+
+def wait_for(visit: Visit, begun: Begun, seconds: float) -> Begun:
+    """For what is done in a moment: its page shall show it already."""
+    end = time.monotonic() + seconds
+    while begun.state == Begun.State.PENDING and time.monotonic() < end:
+        time.sleep(PAUSE)
+        look_after(visit, [begun])
+    return begun
 
 
 def _look(visit: Visit, row: Begun) -> None:

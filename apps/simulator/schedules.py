@@ -1,4 +1,4 @@
-"""What simulated machines seem to use, for the charts of a demo: each has a rhythm of its own."""
+"""What simulated machines and hosts seem to use, for the charts of a demo: each has a rhythm of its own."""
 
 import math
 
@@ -6,10 +6,12 @@ from django.utils import timezone
 
 from apps.core.keys import Keys
 from apps.core.schedules import scheduled
+from apps.infrastructure.models import Host, HostLoad
+from apps.infrastructure.services import loads as host_loads
 from apps.machines.models import Load, VirtualMachine
 from apps.machines.services import loads
 
-MOST = 500  # machines; clouds with more are there to measure something else
+MOST = 500  # machines, and hosts; clouds with more are there to measure something else
 EPOCH, MIB = "simulated", 1 << 20
 
 
@@ -42,4 +44,33 @@ def _use(key: int, cpus: int, memory_mib: int, before: Load | None, now: float) 
         written_bytes=old.written_bytes + moved // 4,
         read_requests=old.read_requests + moved // (8 * 16384),
         write_requests=old.write_requests + moved // (4 * 16384),
+    )
+
+
+@scheduled("simulator.host.loads", every=60)
+def use_hosts() -> None:
+    hosts = list(Host.all_tenants.filter(hypervisor="Simulator", status=Host.Status.UP).order_by("pk")[: MOST + 1])
+    if not hosts or len(hosts) > MOST:
+        return
+    now = timezone.now()
+    Host.all_tenants.filter(pk__among=Keys(host.pk for host in hosts)).update(last_pinged=now)
+    before = {load.host_id: load for load in HostLoad.objects.filter(host__among=Keys(host.pk for host in hosts))}
+    host_loads.note({host.pk: _use_of(host, before.get(host.pk), now.timestamp()) for host in hosts}, now)
+
+
+def _use_of(host: Host, before: HostLoad | None, now: float) -> host_loads.HostUse:
+    """A little for itself, and of what it has promised a part that comes and goes."""
+    wave = 0.5 + 0.5 * math.sin(now / (900 + host.pk % 5 * 180) + host.pk)
+    seconds = now - before.at.timestamp() if before else 60.0
+    busy = 0.02 + host.cpu_mhz_used / max(host.cpu_mhz_capacity, 1) * (0.1 + 0.5 * wave)
+    held = host.memory_mib_used / max(host.memory_mib_capacity, 1) * (0.5 + 0.2 * wave)
+    moved = int(seconds * (20_000 + host.guests * (100_000 + 800_000 * wave)))
+    old = before or HostLoad(cpu_seconds=0.0, **dict.fromkeys(host_loads.TOTALS, 0))
+    return host_loads.HostUse(
+        epoch=EPOCH,
+        cpu_seconds=old.cpu_seconds + seconds * host.cpu_cores * busy,
+        memory_bytes=int(host.memory_bytes * (0.06 + held)),
+        received_bytes=old.received_bytes + moved,
+        sent_bytes=old.sent_bytes + moved // 3,
+        load_average=round(host.cpu_cores * busy, 2),
     )

@@ -10,7 +10,7 @@ from apps.agents.services import reports
 from apps.core import secret
 from apps.events.models import Alert, UsageEvent
 from apps.hypervisors.errors import Busy, Unknown
-from apps.infrastructure.models import Host
+from apps.infrastructure.models import Host, HostLoad
 from apps.machines.models import Load, Nic, VirtualMachine
 from apps.machines.services import nics
 from apps.network.models import Network
@@ -167,6 +167,24 @@ def test_what_is_no_measurement_is_passed_over(running, wrong):
     reports.take(running.host, told(machines=there, stats=wrong))
 
     assert Load.objects.count() == 0
+
+
+OWN = {"epoch": "e", "cpu_seconds": 7.5, "memory_bytes": 9, "received_bytes": 8, "sent_bytes": 7, "load_average": 0.5}
+
+
+def test_what_a_host_itself_uses_is_kept(running):
+    reports.take(running.host, told(use=OWN))
+
+    assert list(HostLoad.objects.values_list("host", "cpu_seconds", "memory_bytes", "load_average")) == [
+        (running.host.pk, 7.5, 9, 0.5)
+    ]
+
+
+@pytest.mark.parametrize("wrong", [None, [], {}, OWN | {"epoch": "e", "memory_bytes": float("inf")}])
+def test_what_is_no_measurement_of_a_host_is_passed_over(running, wrong):
+    reports.take(running.host, told(use=wrong))
+
+    assert HostLoad.objects.count() == 0
 
 
 def test_what_a_host_says_of_machines_of_others_is_not_believed(running, make):

@@ -132,3 +132,25 @@ def test_a_rehearsal_says_whether_there_is_room(person):
 
     someone.page.wait_for_selector("#plan:has-text('Fits: there is room in Demo Advanced')", timeout=20_000)
     assert "cs deployVirtualMachine" in someone.text("aside")
+
+
+def test_a_rehearsal_tells_administrators_why_there_is_no_room(person, root_api):
+    given = {"displaytext": "for cards", "cpunumber": 1, "cpuspeed": 500, "memory": 512, "hosttags": "nosuch"}
+    offering = root_api.createServiceOffering(name=fresh("gpu"), **given)["serviceoffering"]
+    someone = person().log_in("admin", "ROOT")
+    page = someone.page
+    someone.go("/machines/new")
+    choose(page, "Demo Advanced")
+    someone.press("Next: Template or ISO")
+    page.locator(".pick input").first.check()
+    someone.press("Next: Compute offering")
+    page.locator("tr", has_text=offering["name"]).locator("input").check()
+    someone.press("Next: Data disk")
+    someone.press("Next: Network")
+    someone.press("Next: Name and launch")
+
+    page.wait_for_selector("#plan:has-text('fell out: without host tags nosuch')", timeout=20_000)
+
+    assert "There is no room in Demo Advanced now" in someone.text("#plan")
+    assert (someone.too_wide(), someone.violations()) == (0, [])
+    root_api.deleteServiceOffering(id=offering["id"])

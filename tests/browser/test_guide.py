@@ -6,6 +6,8 @@
 import os
 import re
 
+import pytest
+
 from tests.browser.conftest import HERE, SHOTS
 from tests.browser.test_first_machine import fresh, walk, walk_to_name
 from tests.browser.test_pages import OF_A_MACHINE, OF_OPERATORS, PLAIN, ids, rows  # noqa: F401 - fixtures
@@ -63,13 +65,16 @@ def test_every_picture_that_the_guides_name_is_made(person, rows):  # noqa: F811
     assert named() - {path.stem for path in FOLDER.glob("*.png")} == set()
 
 
-def test_the_guides_are_served_to_everybody_and_every_link_leads_somewhere(person):
-    someone = person()
+@pytest.mark.parametrize(("language", "title"), [("en", "Guides"), ("de", "Handbücher")])
+def test_the_guides_are_served_to_everybody_and_every_link_leads_somewhere(person, language, title):
+    someone = person(language=language)
     someone.go("/docs/")
+    assert someone.page.inner_text("article h1") == title
     links = someone.page.locator("article a").evaluate_all("all => all.map(each => each.getAttribute('href'))")
     assert len(links) == 9
     for link in links:
         assert someone.go(link).status == 200
+        assert someone.page.get_attribute("article", "lang") == language
         assert someone.violations() == []
         broken = "all => all.filter(each => each.complete && !each.naturalWidth).map(each => each.src)"
         assert someone.page.locator("article img").evaluate_all(broken) == []

@@ -111,16 +111,11 @@ def test_a_rule_of_a_security_group_is_added_and_taken_back(person, api, script)
     box.locator("[name=startport]").fill("443")
     box.locator("[name=cidrlist]").fill("192.0.2.0/24")
     box.get_by_role("button", name="Add").click()
-    someone.page.wait_for_url("**/jobs/**")
-    rules = []
-    for _ in range(40):
-        rules = api.listSecurityGroups(id=group["id"])["securitygroup"][0]["ingressrule"]
-        if rules:
-            break
-        someone.page.wait_for_timeout(250)
+    someone.page.wait_for_selector("tr:has-text('443'):has-text('192.0.2.0/24')")  # on the same page, at once
+    assert someone.path == f"/security-groups/{group['id']}"
+    rules = api.listSecurityGroups(id=group["id"])["securitygroup"][0]["ingressrule"]
 
     assert [(rule["protocol"], rule["startport"], rule["cidr"]) for rule in rules] == [("tcp", 443, "192.0.2.0/24")]
-    someone.go(f"/security-groups/{group['id']}")
     someone.page.get_by_role("button", name="Delete the rule tcp 443").click()
     for _ in range(40):
         someone.page.wait_for_timeout(250)

@@ -1,8 +1,10 @@
+from datetime import timedelta
+
 import pytest
 from django.apps import apps
 from django.template import Context, Template, TemplateSyntaxError
 from django.template.loader import get_template
-from django.utils import translation
+from django.utils import timezone, translation
 
 from apps.portal import looks
 from apps.portal.components import COMPONENTS, Use
@@ -150,3 +152,11 @@ def test_a_moment_is_as_short_as_it_may_be(monkeypatch):
     assert looks.short(datetime(2026, 11, 22, 9, 0, 5, tzinfo=UTC), seconds=True) == "22 Nov, 09:00:05"
     with translation.override("de"):
         assert looks.short(datetime(2026, 11, 22, 9, 0, tzinfo=UTC)) == "22. Nov"
+
+
+def test_what_was_just_now_is_no_zero_minutes_ago():
+    now = timezone.now()
+
+    assert looks.ago((now - timedelta(seconds=20)).isoformat()) == "less than a minute ago"
+    assert looks.ago((now - timedelta(minutes=5)).isoformat()).replace("\xa0", " ") == "5 minutes ago"
+    assert looks.ago("") == looks.DASH

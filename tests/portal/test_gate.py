@@ -3,15 +3,17 @@
 import gzip
 import re
 from datetime import timedelta
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from django.utils import timezone
 
-from apps.accounts.models import Session
+from apps.accounts.models import Session, User
 from apps.accounts.services import sign_on, users
 from apps.accounts.services.accounts import Person
+from apps.configuration.models import Value
 from apps.core.dispatch import call
+from apps.limits.models import Counter
 from apps.portal import gate
 from apps.portal.limits.limits import Limits
 from apps.rbac.services import replace_rules
@@ -327,3 +329,21 @@ def test_keys_are_shown_once_and_never_again(browser, alice):
     assert again["Location"] == "/account/keys"
     visitor.user.refresh_from_db()
     assert visitor.user.api_key == api_key
+
+
+@pytest.mark.parametrize(
+    ("address", "sent"),
+    [("/account/keys", {}), ("/settings", {"name": "vm.stats.interval", "value": "1"}), ("/limits/edit", {"vm": "5"})],
+)
+def test_a_form_of_the_day_before_changes_nothing_and_says_so(browser, make, address, sent):
+    root = make.root()
+    visitor = browser(root)
+    domain = {"domainid": root.account.domain.uuid} if address == "/limits/edit" else {}
+
+    answer = visitor.post(f"{address}?{urlencode(domain)}", {"_token": "of another day", **domain, **sent})
+
+    assert answer.status_code == 403
+    assert "This form is too old" in text(answer)
+    assert not Value.objects.exists()
+    assert not Counter.objects.exclude(limit=None).exists()
+    assert User.all_tenants.get(account=root.account).api_key is None

@@ -2,10 +2,11 @@
 
 import re
 
+import pytest
 from django.test import Client
 
-from apps.portal.guide.markup import rendered
-from apps.portal.guide.pages import FOLDER, chapters
+from apps.portal.guide.markup import HEADING, LINK, anchors, rendered
+from apps.portal.guide.pages import FOLDER, GUIDES, chapters, chapters_in
 from apps.portal.statics import assets
 
 
@@ -19,6 +20,52 @@ def test_text_becomes_html_and_is_escaped():
         "<ol><li>first</li><li>second</li></ol>\n"
         '<pre class="code" tabindex="0">code &lt;here&gt;</pre>\n<p><a href="/x">more</a></p>'
     )
+
+
+def test_headings_are_named_as_they_are_in_the_first_language():
+    text = "# Titel\n\n## Wenn es abgelehnt wird\n\nSo."
+
+    assert anchors("# Title\n\n## When it is refused\n\n### Why?") == ["when-it-is-refused", "why"]
+    assert '<h2 id="when-it-is-refused">Wenn es abgelehnt wird</h2>' in rendered(text, ["when-it-is-refused"])
+
+
+def test_german_has_every_chapter():
+    assert [path.name for path in sorted(FOLDER.glob("de/*/*.md"))] == [
+        path.name for guide in sorted(GUIDES) for path in sorted((FOLDER / guide).glob("*.md"))
+    ]
+    assert {each.language for each in chapters_in("de")} == {"de"}
+
+
+def shape(text):
+    """What two languages must have alike: headings, pictures, links, code, and how long the lists are."""
+    marks = re.findall(r"^(#+|-|\d+\.) ", text, re.MULTILINE)
+    pictures = re.findall(r"^!\[[^\]]*\]\(([^)]+)\)$", text, re.MULTILINE)
+    links = [target for _, target in LINK.findall(text)]
+    blocks = [re.sub(r"\w.*", "", block[:1]) for block in re.split(r"\n{2,}", text.strip())]
+    return marks, pictures, links, sorted(re.findall(r"`([^`]+)`", text)), blocks, len(HEADING.findall(text))
+
+
+@pytest.mark.parametrize(
+    ("english", "german"),
+    [pytest.param(*pair, id=pair[0].name) for pair in zip(chapters_in("en"), chapters_in("de"), strict=True)],
+)
+def test_german_has_the_same_headings_pictures_and_links(english, german):
+    assert shape(german.text) == shape(english.text)
+    assert (german.url, german.anchors) == (english.url, english.anchors)
+    assert german.text != english.text
+
+
+def test_each_reads_their_own_language(db):
+    client = Client()
+
+    german = client.get("/docs/tenant/first-machine", headers={"Accept-Language": "de"}).content.decode()
+    english = client.get("/docs/tenant/first-machine", headers={"Accept-Language": "fr"}).content.decode()
+
+    assert '<article class="box guide" lang="de">' in german
+    assert "<h1>Die erste Maschine</h1>" in german
+    assert '<h2 id="when-it-is-refused">Wenn es abgelehnt wird</h2>' in german
+    assert '<article class="box guide" lang="en">' in english
+    assert '<h2 id="when-it-is-refused">When it is refused</h2>' in english
 
 
 def test_a_picture_that_is_missing_is_its_caption():

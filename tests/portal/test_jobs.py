@@ -201,6 +201,7 @@ def test_a_job_that_failed_can_be_tried_again_where_its_row_allows_it(browser, a
 
     assert again in page
     assert "Try again" in page
+    assert again in text(visitor.part("/jobs/panel"))
 
 
 def test_the_page_of_a_machine_has_what_was_begun_about_it_with_its_steps(browser, alice, make, off, work):

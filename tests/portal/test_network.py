@@ -179,3 +179,24 @@ def test_a_network_has_its_page_with_facts_and_picture(browser, alice, make):
     assert f"<h1>{network.name}</h1>" in page
     assert '<svg class="topo"' in page
     assert Visit(None, alice).may("listNetworks")
+
+
+def test_a_network_without_a_router_leads_to_the_security_groups(browser, make, alice):
+    network = make.shared_network()
+
+    shown = browser(alice).page(f"/networks/{network.uuid}/rules")
+
+    assert "its machines are reached by their addresses" in shown
+    assert 'name="publicport"' not in shown
+    assert 'name="destcidrlist"' not in shown
+
+
+def test_what_is_the_operators_offers_customers_no_actions(browser, make, alice):
+    network = make.shared_network()
+    address = f"/networks/{network.uuid}"
+
+    mine, theirs = browser(alice).page(address), browser(make.root()).page(address)
+
+    assert [name for name in ("restartNetwork", "updateNetwork", "deleteNetwork") if f"/do/{name}" in mine] == []
+    assert "/do/updateNetwork" in theirs
+    assert "/do/deleteNetwork" in theirs

@@ -4,6 +4,9 @@ import base64
 
 import pytest
 
+from apps.core import dispatch
+from apps.infrastructure.models import Zone
+from apps.offerings.models import ServiceOffering
 from apps.portal.compute.order import KIND, Order
 from apps.portal.compute.steps import STEPS, NetworkStep
 from apps.portal.models import Begun, Draft
@@ -225,3 +228,65 @@ def test_a_draft_is_of_its_user_and_can_be_discarded(browser, alice, make, world
 def test_the_steps_are_six_and_numbered():
     assert [step.number for step in STEPS] == [1, 2, 3, 4, 5, 6]
     assert STEPS[4] is NetworkStep
+
+
+def rehearsed(visitor, work):
+    """What the last step is told, when the job is through."""
+    asked = text(visitor.part("/machines/new/plan"))
+    work()
+    return text(visitor.part(asked.split('hx-get="', 1)[1].split('"', 1)[0]))
+
+
+def test_administrators_read_why_there_is_no_room(browser, make, world, work):
+    root = make.root()
+    make.host("kvm-1")
+    ServiceOffering.all_tenants.update(host_tags="gpu")
+    visitor = browser(root)
+    world["template"] = make.template(root.account, size_bytes=2 << 30, hypervisor="Fake")
+    walk(visitor, world)
+
+    shown = rehearsed(visitor, work)
+
+    assert "There is no room in z1 now" in shown
+    assert "Only administrators see this" in shown
+    assert "1 fell out: without host tags gpu" in shown
+
+
+def test_administrators_read_where_there_is_room(browser, make, world, work):
+    root = make.root()
+    host, _ = make.host("kvm-1"), make.pool()
+    visitor = browser(root)
+    world["template"] = make.template(root.account, size_bytes=2 << 30, hypervisor="Fake")
+    walk(visitor, world)
+
+    shown = rehearsed(visitor, work)
+
+    assert "Fits: there is room in z1" in shown
+    assert f'<a href="/hosts/{host.uuid}">kvm-1</a>' in shown
+    assert "chosen" in shown
+
+
+def test_customers_read_whether_there_is_room_and_no_more(browser, alice, make, world, work):
+    make.host("kvm-1")
+    visitor = browser(alice)
+    walk(visitor, world)
+
+    shown = rehearsed(visitor, work)
+
+    assert "Only administrators see this" not in shown
+    assert "kvm-1" not in shown
+    assert "z1" in shown
+
+
+def test_what_others_have_is_not_offered_to_who_may_see_it(browser, make, alice, world):
+    root, other = make.root(), dispatch.call(alice, "createSSHKeyPair", name="of-alice")["keypair"]
+    dispatch.call(alice, "createSecurityGroup", name="of-alice")
+    Zone.all_tenants.update(security_groups_enabled=True)
+    world["template"] = make.template(root.account, size_bytes=2 << 30, hypervisor="Fake")
+    visitor = browser(root)
+    walk(visitor, world)
+
+    shown = visitor.page("/machines/new/5") + visitor.page("/machines/new/6")
+
+    assert other["name"] not in shown
+    assert str(world["network"].uuid) in shown

@@ -23,6 +23,7 @@ from apps.core.retry import atomically
 from apps.hypervisors.errors import DriverError
 from apps.infrastructure.drivers import driver_for
 from apps.infrastructure.models import Host
+from apps.infrastructure.services import loads as host_loads
 from apps.machines.models import VirtualMachine
 from apps.machines.services import loads
 from apps.network.models import Network
@@ -44,6 +45,8 @@ def take(host: Host, report: dict[str, Any]) -> None:
         _compare(host, _uuids(report["machines"]), _busy(report))
     if isinstance(report.get("stats"), list):
         _note_use(host, report["stats"])
+    if isinstance(report.get("use"), dict):
+        _note_own_use(host, report["use"])
     if isinstance(report.get("fetched_passwords"), dict):
         _forget_passwords(report["fetched_passwords"], report.get("networks") or {})
 
@@ -100,6 +103,11 @@ def _note_use(host: Host, stats: list[Any]) -> None:
             found[str(UUID(each["uuid"]))] = loads.read(each)
     rows = VirtualMachine.all_tenants.filter(host=host, state=S.RUNNING, uuid__in=list(found))
     loads.note({key: found[str(uuid)] for key, uuid in rows.values_list("pk", "uuid")})
+
+
+def _note_own_use(host: Host, use: dict[str, Any]) -> None:
+    with suppress(KeyError, TypeError, ValueError, OverflowError):
+        host_loads.note({host.pk: host_loads.read(use)})
 
 
 def _has_ended(host: Host, vm: VirtualMachine) -> bool:

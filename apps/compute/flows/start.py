@@ -36,8 +36,10 @@ class Start:
     children: dict[str, int] = field(default_factory=dict)
 
 
-WHOLE = ("offering", "owner__domain", "iso", "zone")
+WHOLE = ("offering", "owner__domain", "iso", "zone", "template")
 MACHINE = Prepared(lambda: VirtualMachine.including_removed.select_related(*WHOLE).filter(pk=Slot("key")))
+WITH_DISK = ("volume__pool", "volume__template")
+HELD = Prepared(lambda: Attachment.objects.filter(vm=Slot("vm")).select_related(*WITH_DISK).order_by("device_id"))
 HOST = Prepared(lambda: Host.including_removed.filter(pk=Slot("key")))
 
 
@@ -123,14 +125,13 @@ def start(ctx: Start) -> None:
 
 def spec(vm: VirtualMachine) -> MachineSpec:
     """All that the host is told of the machine."""
-    held = Attachment.objects.filter(vm=vm).select_related("volume__pool", "volume__template").order_by("device_id")
     return MachineSpec(
         uuid=str(vm.uuid),
         cpus=vm.cpus,
         memory_mib=vm.memory_mib,
         name=vm.instance_name,
         speed_mhz=vm.speed_mhz,
-        disks=tuple(volumes.spec(a.volume, a.device_id) for a in held),
+        disks=tuple(volumes.spec(a.volume, a.device_id) for a in HELD(vm=vm.pk)),
         nics=nics.specs(vm),
         iso=volumes.image_spec(vm.iso, vm.zone_id),
     )

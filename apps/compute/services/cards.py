@@ -6,6 +6,7 @@ from apps.compute.flows.plug import PLUG, Plug
 from apps.compute.services import names, networking
 from apps.core.errors import InvalidParameter, ResourceInUse
 from apps.core.outcomes import Outcome
+from apps.core.prepared import Prepared, Slot
 from apps.core.retry import atomically
 from apps.firewall.models import Rule, StaticNat
 from apps.hypervisors.errors import Busy
@@ -84,9 +85,12 @@ def _is_gone(nic: Nic) -> bool:
 REMOVE = Outcome("compute.unplug", "machines.Nic", ok=nics.release, refused=_kept, observe=_is_gone)
 
 
+LEAVING = Prepared(lambda: Nic.all_tenants.filter(vm=Slot("vm"), pk__in=REMOVE.open()).select_related("vm", "address"))
+
+
 def settle_of(vm: VirtualMachine) -> None:
     """The machine is known to be down: no card is plugged, whatever was asked."""
-    for nic in Nic.all_tenants.filter(vm=vm, pk__in=REMOVE.open()).select_related("vm", "address"):
+    for nic in LEAVING(vm=vm.pk):
         REMOVE.tell(nic, happened=True)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.core.errors import InvalidParameter, PermissionDenied
+from apps.core.prepared import Prepared, Slot
 from apps.infrastructure.models import Zone
 from apps.network.flows.implement import join_implemented
 from apps.network.models import Network
@@ -92,7 +93,14 @@ def mac_address(text: str | None, parameter: str = "macaddress") -> str | None:
     return mac
 
 
+NETWORKS = Prepared(lambda: _networks(Slot("vm")).order_by("pk").values_list("pk", flat=True))
+
+
+def _networks(vm: Any) -> Any:
+    return Network.including_removed.filter(nics__vm=vm, nics__removed=None)
+
+
 def ensure_implemented(children: dict[str, int], vm_id: int) -> None:
     """For a step of a flow: be through when every network of the machine is up and knows the machine."""
-    for network in Network.including_removed.filter(nics__vm=vm_id, nics__removed=None).order_by("pk"):
-        join_implemented(children, network.pk)
+    for network in NETWORKS(vm=vm_id):
+        join_implemented(children, network)

@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import F, QuerySet
 
 from apps.core.ownership import resize
+from apps.core.prepared import Prepared, Slot
 from apps.core.retry import atomically
 from apps.images.models import ImageStore, Template, TemplateCopy
 from apps.images.packing import unpacker
@@ -71,10 +72,16 @@ def source_of(template: Template, zone: int) -> tuple[str, str]:
     return url, "" if unpacker(template.url) else template.checksum
 
 
+READY = Prepared(lambda: _ready(Slot("template"), Slot("zone")).values_list("store__url", "path").order_by("pk")[:1])
+
+
+def _ready(template: Any, zone: Any) -> Any:
+    return living(template=template, zone=zone, state=TemplateCopy.State.READY).exclude(store=None)
+
+
 def url_of(template: Template, zone: int) -> str:
     """Where hosts of the zone find it; "" where it is in no secondary storage."""
-    rows = living(template=template, zone=zone, state=TemplateCopy.State.READY).exclude(store=None)
-    found = rows.values_list("store__url", "path").first()
+    found = READY.first(template=template.pk, zone=zone)
     return f"{found[0].rstrip('/')}/template/{found[1]}" if found else ""
 
 

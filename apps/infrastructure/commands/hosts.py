@@ -1,3 +1,5 @@
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import QuerySet
@@ -5,18 +7,20 @@ from django.db.models import QuerySet
 from apps.core.callers import ROOT, Access, Kind
 from apps.core.commands import NO_EVENT, AsyncCommand, Command, command
 from apps.core.errors import InvalidParameter
+from apps.core.keys import Keys
 from apps.core.lists import ListCommand
 from apps.core.refs import Ref, RefFilter
-from apps.core.responses import Computed, Field, Response
-from apps.core.wire import Bool, List, Str
-from apps.infrastructure.commands.responses import ClusterResponse, HostResponse
+from apps.core.responses import Computed, Field, Response, wire_date
+from apps.core.wire import Bool, Date, List, Str
+from apps.infrastructure.commands.responses import ClusterResponse, HostResponse, share
 from apps.infrastructure.commands.zones import WithCapacities, allocation
 from apps.infrastructure.flows.maintenance import MAINTENANCE, Maintenance
-from apps.infrastructure.models import Cluster, Host, HostTag, Pod, Zone
+from apps.infrastructure.models import Cluster, Host, HostLoadSample, HostTag, Pod, Zone
 from apps.infrastructure.services import hosts
 from apps.jobs.flows import begin
 
 ADMIN = ROOT | Kind.RESOURCE_ADMIN
+MOST_SAMPLES = 100_000  # of one answer
 TYPES = ("CloudManaged", "ExternalManaged")
 
 
@@ -235,9 +239,42 @@ class ListHosts(ListCommand):
         ),
         "hahost": Bool(help_text="hosts kept for high availability; there are none yet"),
     }
+    startdate = Date(source="start", help_text="tell also what they used since then, a sample each")
+    enddate = Date(source="end", help_text="with startdate: until then")
 
     def narrow(self, rows: QuerySet, given: dict[str, Any]) -> QuerySet:
+        self.start, self.end = given.get("start"), given.get("end")
         return rows.none() if given.get("hahost") else rows
+
+    def answers(self, keys: Sequence[int], details: list[str] | None) -> list[dict[str, Any]]:
+        found = super().answers(keys, details)
+        if self.start is None:
+            return found
+        samples = self._samples(keys)
+        return [answer | {"stats": samples[key]} for key, answer in zip(keys, found, strict=True)]
+
+    def _samples(self, keys: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
+        span = {"at__gte": self.start} | ({"at__lte": self.end} if self.end else {})
+        rows = HostLoadSample.objects.filter(host__among=Keys(keys), **span).order_by("host_id", "at")
+        found: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        cut = rows[: MOST_SAMPLES + 1]
+        if len(cut) > MOST_SAMPLES:
+            raise InvalidParameter(
+                f"startdate: there are more than {MOST_SAMPLES} samples; name a later date, or fewer hosts"
+            )
+        for row in cut:
+            found[row.host_id].append(said(row))
+        return found
+
+
+def said(sample: HostLoadSample) -> dict[str, Any]:
+    used = share(sample.cpu_percent)
+    return ({"cpuused": used} if used else {}) | {
+        "timestamp": wire_date(sample.at),
+        "memoryused": sample.memory_bytes,
+        "networkkbsread": sample.received_bytes >> 10,
+        "networkkbswrite": sample.sent_bytes >> 10,
+    }
 
 
 class HostTagResponse(Response):

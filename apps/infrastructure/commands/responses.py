@@ -7,7 +7,7 @@ from apps.core.answers import TagResponse, details_of
 from apps.core.keys import Keys
 from apps.core.responses import FULL, Batch, Computed, Field, Many, Response
 from apps.infrastructure import capacity
-from apps.infrastructure.models import HostTag, Pod, PodRange
+from apps.infrastructure.models import Host, HostLoad, HostTag, Pod, PodRange
 
 ASKED = "capacity"  # word of details: only where showcapacities asks for it
 MIB = 1 << 20
@@ -156,6 +156,35 @@ def tags_of(keys: Sequence[int]) -> dict[int, dict[str, Any]]:
     return {key: {"hosttags": ",".join(tags), "explicithosttags": ",".join(tags)} for key, tags in found.items()}
 
 
+def share(percent: float | None) -> str | None:
+    return None if percent is None else f"{round(percent, 2):g}%"
+
+
+def uses(keys: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Of those that are Up: what another used last says nothing of now. Traffic is in KiB since its start."""
+    rows = HostLoad.objects.filter(host__among=Keys(keys), host__status=Host.Status.UP)
+    columns = ("host", "cpu_percent", "memory_bytes", "received_bytes", "sent_bytes", "load_average")
+    return {
+        host: {
+            "cpuused": share(percent),
+            "memoryused": memory,
+            "networkkbsread": received >> 10,
+            "networkkbswrite": sent >> 10,
+            "cpuloadaverage": average,
+        }
+        for host, percent, memory, received, sent, average in rows.values_list(*columns)
+    }
+
+
+USE = {
+    "cpuused": "string",
+    "memoryused": "long",
+    "networkkbsread": "long",
+    "networkkbswrite": "long",
+    "cpuloadaverage": "double",
+}
+
+
 class HostResponse(Response):
     wire_name = "host"
     model = "infrastructure.Host"
@@ -202,3 +231,5 @@ class HostResponse(Response):
     events = Computed((), lambda: "AgentConnected; Ping; HostDown; Remove", type="string")
     capabilities = Computed((), lambda: "hvm", type="string")
     tags = Batch(tags_of, {"hosttags": "string", "explicithosttags": "string"})
+    use = Batch(uses, USE, detail="stats", help_text="what it uses, as it told last")
+    stats = Batch(lambda keys: {}, {"stats": "list"}, help_text="what it used since startdate, the oldest first")

@@ -11,7 +11,7 @@ from apps.core.retry import atomically
 from apps.hypervisors.base import HostAddress, HostFacts
 from apps.hypervisors.errors import DriverError
 from apps.infrastructure import drivers, ports
-from apps.infrastructure.models import Allocation, Cluster, Host, HostTag, Pod, Zone
+from apps.infrastructure.models import Allocation, Cluster, Host, HostLoad, HostTag, Pod, Zone
 from apps.infrastructure.services.places import hold, save_named
 from apps.infrastructure.states import HOST
 
@@ -198,6 +198,7 @@ def delete(*, host: Host, forced: bool) -> None:
         raise ResourceInUse(f"id: machines hold capacity of host {host.name}")
     ports.check_unused(host)
     HostTag.objects.filter(host=host).delete()
+    HostLoad.objects.filter(host=host).delete()
     host.mark_removed()
     for answer in ports.host_removed.all():
         answer(host)

@@ -1,6 +1,7 @@
 """Network cards as rows: which network, which address, which slot. Nothing here reaches a host."""
 
 from apps.core.errors import InvalidParameter
+from apps.core.prepared import Prepared, Slot, changed
 from apps.core.retry import atomically
 from apps.hypervisors.base import NicSpec
 from apps.machines import ports
@@ -85,16 +86,20 @@ def make_default(nic: Nic) -> None:
 
 def reserve_all(vm: VirtualMachine) -> None:
     """The machine runs. The states between of state-machines.md 1.4 are never seen: one statement passes them."""
-    Nic.all_tenants.filter(vm=vm, state=ALLOCATED).kernel_update(state=RESERVED)
+    changed(Nic, {"vm": vm, "state": ALLOCATED, "removed": None}, {"state": RESERVED})
 
 
 def unreserve_all(vm: VirtualMachine) -> None:
-    Nic.all_tenants.filter(vm=vm, state=RESERVED).kernel_update(state=ALLOCATED)
+    changed(Nic, {"vm": vm, "state": RESERVED, "removed": None}, {"state": ALLOCATED})
+
+
+CARDS = Prepared(
+    lambda: Nic.all_tenants.filter(vm=Slot("vm")).select_related("network__physical_network").order_by("device_id")
+)
 
 
 def specs(vm: VirtualMachine) -> tuple[NicSpec, ...]:
-    rows = Nic.all_tenants.filter(vm=vm).select_related("network__physical_network")
-    return tuple(spec(nic) for nic in rows.order_by("device_id"))
+    return tuple(spec(nic) for nic in CARDS(vm=vm.pk))
 
 
 def spec(nic: Nic) -> NicSpec:

@@ -17,7 +17,7 @@ NETWORK = Prepared(lambda: Network.including_removed.select_related(*WHOLE).filt
 
 
 def read(network_id: int) -> Network:
-    return NETWORK.one(key=network_id)  # type: ignore[no-any-return]
+    return NETWORK.one(key=network_id)
 
 
 def providers_of(network: Network) -> list[ports.Provider]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from apps.core.errors import InvalidParameter, ResourceInUse
 from apps.core.ownership import admit, release
+from apps.core.prepared import changed
 from apps.core.retry import atomically
 from apps.core.settings import Setting
 from apps.domains.models import Domain
@@ -293,7 +294,7 @@ def close(network: Network, *, delete: bool) -> None:
 
 def needed(network_id: int) -> Network:
     """The network for a machine that says already that it starts there: it is shut down before this, or not at all."""
-    Network.all_tenants.filter(pk=network_id, state=S.IMPLEMENTED).update(idle_since=None)
+    changed(Network, {"pk": network_id, "state": S.IMPLEMENTED, "removed": None}, {"idle_since": None})
     return devices.read(network_id)
 
 

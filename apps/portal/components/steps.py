@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
 
@@ -70,8 +70,8 @@ class Summary(Component):
 
 @component
 class Plan(Component):
-    """What a rehearsal said: ``kind`` is a state's name, ``reasons`` are for administrators."""
+    """What a rehearsal said: ``kind`` is a state's name; ``reasons`` (text, steps, more) are for administrators."""
 
     kind: str
     text: Text
-    reasons: Sequence[Text] = ()
+    reasons: Any = None

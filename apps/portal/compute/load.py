@@ -15,15 +15,17 @@ from apps.portal.frame.detail import Card
 from apps.portal.visits import Row
 
 Text = str | Promise
-HISTORY = "listVirtualMachinesUsageHistory"
 HOURS = (1, 3, 12)
 POINTS = 120  # of a line that is 300 wide
 LEAST = 3  # samples that make a line
 
 
 class LoadCard(Card):
+    """Of anything that is measured: whose samples they are, and which charts they make, is said by those below it."""
+
     template = "portal/compute/load.html"
     title = gettext_lazy("Load")
+    across = 2
 
     @property
     def is_shown(self) -> bool:
@@ -39,31 +41,37 @@ class LoadCard(Card):
         asked = self.visit.request.GET.get("hours", "")
         return int(asked) if asked in map(str, HOURS) else 3
 
+    command = ""  # that tells samples since a date
+
     @cached_property
     def samples(self) -> list[Row]:
-        if not self.visit.may(HISTORY):
+        if not self.visit.may(self.command):
             return []
         since = timezone.now() - timedelta(hours=self.hours)
-        rows = self.visit.list(HISTORY, id=self.row["id"], startdate=f"{since:%Y-%m-%dT%H:%M:%S+0000}").rows
+        rows = self.visit.list(self.command, id=self.row["id"], startdate=f"{since:%Y-%m-%dT%H:%M:%S+0000}").rows
         return list(rows[0]["stats"]) if rows else []
 
     @property
     def ranges(self) -> list[tuple[Text, str, bool]]:
         return [(pgettext("duration", "%s h") % n, f"?hours={n}", n == self.hours) for n in HOURS]
 
-    @cached_property
+    @property
     def charts(self) -> list[Chart]:
-        memory = self.row.get("memory") or 0
-        share = [float(each.get("cpuused", "0%").rstrip("%")) for each in self.samples]
-        held = [each["memorykbs"] / 1024 for each in self.samples]
-        into, written = self._rates("networkkbsread"), self._rates("diskkbswrite")
-        of_memory = _("%(used)s of %(all)s") % {"used": looks.mib(round(held[-1])), "all": looks.mib(memory)}
-        return [
-            self._chart(_("Processor"), f"{looks.number(share[-1], 1)} %", share, 100),
-            self._chart(_("Memory in use"), of_memory, held, memory),
-            self._chart(_("Network in"), _rate(into[-1]), into),
-            self._chart(_("Disk writes"), _rate(written[-1]), written),
-        ]
+        raise NotImplementedError
+
+    @property
+    def shares(self) -> list[float]:
+        """Of samples that know it: the first one after a start says nothing of how long it took."""
+        known = [float(each["cpuused"].rstrip("%")) for each in self.samples if "cpuused" in each]
+        return known or [0.0]
+
+    def share_chart(self) -> Chart:
+        return self.chart(_("Processor"), f"{looks.number(self.shares[-1], 1)} %", self.shares, 100)
+
+    def rate_chart(self, title: Text, *names: str) -> Chart:
+        """Of these together."""
+        points = [sum(values) for values in zip(*map(self._rates, names), strict=True)]
+        return self.chart(title, _rate(points[-1]), points)
 
     def _rates(self, name: str) -> list[float]:
         """KiB a second; the first sample says nothing of how long it took, so it is left out."""
@@ -71,7 +79,7 @@ class LoadCard(Card):
         pairs = zip(times, times[1:], self.samples[1:], strict=False)
         return [each[name] / max((end - begin).total_seconds(), 1.0) for begin, end, each in pairs if begin and end]
 
-    def _chart(self, title: Text, value: Text, points: Sequence[float], top: float = 0) -> Chart:
+    def chart(self, title: Text, value: Text, points: Sequence[float], top: float = 0) -> Chart:
         thin = _thinned(points)
         return Chart(title=title, value=value, points=thin, top=top or max(*thin, 1.0) * 1.1, times=self.times)
 
@@ -81,6 +89,22 @@ class LoadCard(Card):
         each = self.samples
         chosen = [each[len(each) * at // 3 - (1 if at == 3 else 0)] for at in range(4)]
         return [f"{timezone.localtime(at):%H:%M}" for sample in chosen if (at := looks.when(sample["timestamp"]))]
+
+
+class MachineLoad(LoadCard):
+    command = "listVirtualMachinesUsageHistory"
+
+    @cached_property
+    def charts(self) -> list[Chart]:
+        memory = self.row.get("memory") or 0
+        held = [each["memorykbs"] / 1024 for each in self.samples]
+        of_memory = _("%(used)s of %(all)s") % {"used": looks.mib(round(held[-1])), "all": looks.mib(memory)}
+        return [
+            self.share_chart(),
+            self.chart(_("Memory in use"), of_memory, held, memory),
+            self.rate_chart(_("Network in"), "networkkbsread"),
+            self.rate_chart(_("Disk writes"), "diskkbswrite"),
+        ]
 
 
 def _thinned(points: Sequence[float]) -> list[float]:

@@ -14,7 +14,7 @@ from apps.portal import looks
 from apps.portal.components import Copy, Link
 from apps.portal.compute.console import CONSOLE
 from apps.portal.compute.kinds import MACHINE, NIC
-from apps.portal.compute.load import LoadCard
+from apps.portal.compute.load import MachineLoad
 from apps.portal.compute.reach import Way, ways
 from apps.portal.compute.why import Reasons, reasons_of
 from apps.portal.events.kinds import EVENT
@@ -86,6 +86,15 @@ def networks_of(row: Row) -> Any:
     return format_html_join(", ", "{}", links) if links else ""
 
 
+def security_of(row: Row) -> Any:
+    found = row.get("securitygroup", [])
+    links = [(Link(text=group["name"], url=f"/security-groups/{group['id']}").html(),) for group in found]
+    return format_html_join(", ", "{}", links) if links else ""
+
+
+SECURITY = (gettext_lazy("Security groups"), security_of)
+
+
 def groups_of(row: Row) -> str:
     apart = [group["name"] for group in row.get("affinitygroup", [])]
     return "; ".join(filter(None, [row.get("group", ""), ", ".join(apart)]))
@@ -99,6 +108,7 @@ class MachineFacts(FactsCard):
         "ipaddress",
         "publicip",
         (gettext_lazy("Network"), networks_of),
+        SECURITY,
         "templatename",
         "isoname",
         "keypairs",
@@ -109,8 +119,9 @@ class MachineFacts(FactsCard):
     )
 
     def _fact(self, each: Any) -> Any:
-        """An ISO is a fact only where there is one."""
-        return None if each == "isoname" and not self.row.get("isoname") else super()._fact(each)
+        """An ISO and security groups are facts only where there are any."""
+        absent = (each == "isoname" and not self.row.get("isoname")) or (each is SECURITY and not security_of(self.row))
+        return None if absent else super()._fact(each)
 
 
 class Protection(FactsCard):
@@ -175,7 +186,7 @@ class MachinePage(DetailPage):
         "Destroyed": "recoverVirtualMachine",
     }
     buttons = ("startVirtualMachine", "stopVirtualMachine", "rebootVirtualMachine")
-    main = (ReachCard, LoadCard, VolumesCard)
+    main = (ReachCard, MachineLoad, VolumesCard)
     side = (MachineFacts, WhyHere, Protection, LastEvents)
     with_tags = True
     labels = {"ipaddress": gettext_lazy("Internal"), "publicip": gettext_lazy("Public")}

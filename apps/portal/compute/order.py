@@ -42,6 +42,8 @@ class Order:
     root_gib: int = 0
     networks: list[dict[str, str]] = field(default_factory=list)  # id, name, type, ip; the first is the default
     networks_asked: bool = False
+    zone_groups: bool = False  # its shared networks have security groups
+    groups: list[dict[str, str]] = field(default_factory=list)  # security groups: id, name; none: the default one
     ssh: bool = False
     ssh_from: str = ""
     name: str = ""
@@ -100,7 +102,14 @@ class Order:
         if self.root_gib and self.source != "iso":
             found["rootdisksize"] = str(self.root_gib)
         found |= self._network_params()
+        if self.is_guarded and self.groups:
+            found["securitygroupids"] = ",".join(each["id"] for each in self.groups)
         return found | self._names()
+
+    @property
+    def is_guarded(self) -> bool:
+        """By security groups: not where all its networks are behind routers."""
+        return self.zone_groups and (not self.networks or any(n.get("type") == "Shared" for n in self.networks))
 
     def _network_params(self) -> dict[str, Any]:
         if any(each.get("ip") for each in self.networks[1:]):
@@ -154,13 +163,19 @@ class Order:
             return _("one of its own, made now") if self.networks_asked else ""
         return ", ".join(f"{n['name']} {n['ip']}".strip() if n.get("ip") else n["name"] for n in self.networks)
 
+    @property
+    def groups_said(self) -> str:
+        return ", ".join(each["name"] for each in self.groups) or _("default")
+
     def summary(self) -> list[tuple[str, str]]:
+        guarded = self.is_guarded and self.networks_asked
         return [
             (_("Zone"), self.zone),
             (_("Template"), self.template),
             (_("Size"), self.size_said),
             (_("Disks"), self.disks_said),
             (_("Network"), self.networks_said),
+            *([(_("Security groups"), self.groups_said)] if guarded else []),
             (_("Name"), self.name),
         ]
 

@@ -11,6 +11,7 @@ from apps.portal.visits import Row, Visit
 
 Text = str | Promise
 MANY = 500
+SSH = 22
 SCHEMES = {22: "ssh", 80: "http", 443: "https", 3389: "rdp"}
 
 
@@ -39,14 +40,38 @@ def _from_outside(visit: Visit, vm: Row) -> Iterator[Way]:
         if nic.get("type") == "Isolated":
             yield from _forwarded(visit, vm, nic, note)
         elif nic.get("ipaddress"):
+            open_to, url = _guarded(visit, vm)
             yield Way(
                 _("Network %(name)s") % {"name": nic["networkname"]},
                 f"ssh root@{nic['ipaddress']}",
-                _("who can reach this network"),
+                open_to or _("who can reach this network"),
                 note,
+                url,
             )
     if vm.get("publicip"):
         yield from _mapped(visit, vm, note)
+
+
+def _guarded(visit: Visit, vm: Row) -> tuple[Text, str]:
+    """Whom its security groups let in to log in, and the page of the first of them."""
+    if not vm.get("securitygroup") or not visit.may("listSecurityGroups"):
+        return "", ""
+    groups = visit.list("listSecurityGroups", virtualmachineid=vm["id"]).rows
+    rules = [rule for group in groups for rule in group.get("ingressrule", []) if _lets_in(rule, SSH)]
+    who = dict.fromkeys(str(rule.get("cidr") or _of_group(rule)) for rule in rules)
+    said = ", ".join(who) or _("nobody: no security group lets it in")
+    return said, f"/security-groups/{vm['securitygroup'][0]['id']}"
+
+
+def _of_group(rule: Row) -> str:
+    return _("machines of group %(name)s") % {"name": rule.get("securitygroupname", "")}
+
+
+def _lets_in(rule: Row, port: int) -> bool:
+    first, last = rule.get("startport"), rule.get("endport")
+    if rule.get("protocol", "all") not in ("tcp", "all"):
+        return False
+    return first is None or int(first) <= port <= int(last if last is not None else first)
 
 
 def _forwarded(visit: Visit, vm: Row, nic: Row, note: Text) -> Iterator[Way]:

@@ -17,6 +17,7 @@ from apps.portal.components import WizardStep
 from apps.portal.compute.kinds import MACHINE
 from apps.portal.compute.order import KIND, LAUNCHED, Order
 from apps.portal.compute.steps import ASKED_IN, STEPS, NetworkStep, Step
+from apps.portal.compute.why import Reasons, reasons_of
 from apps.portal.frame.fields import about
 from apps.portal.frame.pages import Page
 from apps.portal.limits.limits import uses
@@ -282,25 +283,31 @@ class Plan(Page):
             return self._said("Error", text_for(error, self.visit.who.is_root))
         if told["jobstatus"] == 0:
             return self.part(
-                "portal/wizard/plan.html", job=job, kind="", text="", steps=steps_of(self.visit, self.order), reasons=[]
+                "portal/wizard/plan.html",
+                job=job,
+                kind="",
+                text="",
+                steps=steps_of(self.visit, self.order),
+                reasons=None,
             )
         result = told.get("jobresult", {})
         if told["jobstatus"] == 2:
             return self._said("Error", str(result.get("errortext", "")))
         plan = result.get("virtualmachine", {})
+        reasons = reasons_of(plan["plan"]) if plan.get("plan") else None
         if plan.get("fits"):
             text = _("Fits: there is room in %(zone)s") % {"zone": self.order.zone}
-            return self._said("Ready", text, reasons_of(plan.get("plan", {})))
+            return self._said("Ready", text, reasons)
         text = _("There is no room in %(zone)s now. A smaller offering may fit.") % {"zone": self.order.zone}
-        return self._said("Alert", text, reasons_of(plan.get("plan", {})))
+        return self._said("Alert", str(plan.get("reason") or text), reasons)
 
-    def _said(self, kind: str, text: str, reasons: list[str] | None = None) -> HttpResponse:
+    def _said(self, kind: str, text: str, reasons: Reasons | None = None) -> HttpResponse:
         context = {
             "job": "",
             "kind": kind,
             "text": text,
             "steps": steps_of(self.visit, self.order),
-            "reasons": reasons or [],
+            "reasons": reasons,
         }
         return self.part("portal/wizard/plan.html", **context)
 
@@ -322,11 +329,3 @@ def steps_of(visit: Visit, order: Order) -> list[Shown]:
         return found[:1]
     text = _("Started; SSH is opened for %(address)s") % {"address": order.ssh_from} if order.ssh else _("Started")
     return [*found, Shown(status="todo", text=text)]
-
-
-def reasons_of(plan: dict[str, Any]) -> list[str]:
-    """For administrators: where it would run."""
-    hosts = [str(host) if not isinstance(host, dict) else str(host.get("name", "")) for host in plan.get("hosts", [])]
-    if not hosts:
-        return [_("No host has room")] if plan else []
-    return [_("First choice: %(host)s") % {"host": hosts[0]}, _("Would do: %(hosts)s") % {"hosts": ", ".join(hosts)}]

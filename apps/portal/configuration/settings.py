@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from django.core.signing import BadSignature
 from django.http import HttpResponse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -253,7 +252,7 @@ class Settings(Page):
         name, back = given.get("name", ""), self._back()
         try:
             sending = services.claim(self.visit.user, given.get("_token", ""))
-        except (services.SentBefore, BadSignature):
+        except services.SentBefore:
             self.visit.say("warn", _("This was sent before"), _("It was carried out once."))
             return self.go(back)
         try:

@@ -26,7 +26,30 @@ from apps.portal.models import Begun
 from apps.portal.visits import Row
 
 Text = str | Promise
-PROTOCOLS = ("tcp", "udp", "icmp")
+MANY = 200
+PATIENCE = 3.0  # seconds: a rule is a row, and is there in a moment
+PROTOCOLS = ("tcp", "udp", "icmp", "all")
+
+
+def let_in(group: Row) -> str:
+    """What may come in, in a line."""
+    return "; ".join(f"{_protocol(rule)} {_ports(rule)}: {_from(rule)}" for rule in group.get("ingressrule", []))
+
+
+def _protocol(rule: Row) -> str:
+    return str(rule.get("protocol", _("all")))
+
+
+def _ports(rule: Row) -> str:
+    if rule.get("protocol") == "icmp":
+        return _("type %(type)s, code %(code)s") % {"type": rule.get("icmptype"), "code": rule.get("icmpcode")}
+    if rule.get("startport") == rule.get("endport"):
+        return str(rule.get("startport", _("all")))
+    return f"{rule.get('startport')}–{rule.get('endport')}"
+
+
+def _from(rule: Row) -> str:
+    return str(rule.get("cidr") or f"{rule.get('account', '')}: {rule.get('securitygroupname', '')}")
 
 
 class SecurityGroupList(ListPage):
@@ -51,14 +74,7 @@ class Rules(Card):
         return [self._said(rule) for rule in self.row.get(f"{self.way}rule", [])]
 
     def _said(self, rule: Row) -> dict[str, Any]:
-        if rule.get("protocol") == "icmp":
-            ports = _("type %(type)s, code %(code)s") % {"type": rule.get("icmptype"), "code": rule.get("icmpcode")}
-        elif rule.get("startport") == rule.get("endport"):
-            ports = str(rule.get("startport", _("all")))
-        else:
-            ports = f"{rule.get('startport')}–{rule.get('endport')}"
-        who = rule.get("cidr") or f"{rule.get('account', '')}: {rule.get('securitygroupname', '')}"
-        return {"id": rule["ruleid"], "protocol": rule.get("protocol", _("all")), "ports": ports, "who": who}
+        return {"id": rule["ruleid"], "protocol": _protocol(rule), "ports": _ports(rule), "who": _from(rule)}
 
     @property
     def can_edit(self) -> bool:
@@ -109,18 +125,24 @@ class SecurityGroupPage(DetailPage):
             return self.render(status=422, body="portal/parts/overview.html")
         try:
             sending = services.claim(self.visit.user, given.get("_token", ""))
-        except (services.SentBefore, BadSignature):
+        except services.SentBefore:
             self.visit.say("warn", _("This was sent before"), _("It was carried out once."))
             return self.go(self.address)
+        except BadSignature:
+            self.problems = [_("This page was too old. Nothing was sent: send it again.")]
+            return self.render(status=422, body="portal/parts/overview.html")
         command = card.removing if key else card.adding
-        params = {"id": key} if key else {"securitygroupid": self.row["id"], **asked(given)}
+        account = str(self.row.get("account", ""))
+        params = {"id": key} if key else {"securitygroupid": self.row["id"], **asked(given, account)}
         about = (self.kind.label, self.row["id"], self.title)
         begun = services.carry_out(self.visit, command, params, about=about)
-        if begun.state == Begun.State.REFUSED:
+        if begun.job:
+            services.wait_for(self.visit, begun, PATIENCE)
+        if begun.state in (Begun.State.REFUSED, Begun.State.FAILED):
             services.take_back(sending)
             self.problems = [begun.text]
             return self.render(status=422, body="portal/parts/overview.html")
-        if begun.job:
+        if begun.state == Begun.State.PENDING:
             return self.go(f"/jobs/{begun.job}?next={self.address}")
         return self.go(self.address)
 
@@ -128,15 +150,34 @@ class SecurityGroupPage(DetailPage):
     def protocols(self) -> tuple[str, ...]:
         return PROTOCOLS
 
+    @cached_property
+    def groups(self) -> list[str]:
+        """Whose machines a rule may name in place of addresses: those of the account that the group is of."""
+        if not self.visit.may(self.kind.listing):
+            return []
+        whose = {name: self.row[name] for name in ("account", "domainid") if self.row.get(name)}
+        return [row["name"] for row in self.kind.own(self.visit, **whose, page=1, pagesize=MANY).rows]
 
-def asked(given: Any) -> dict[str, str]:
-    names = ("icmptype", "icmpcode") if given.get("protocol") == "icmp" else ("startport", "endport")
-    found = {name: given.get(name, "").strip() for name in ("protocol", *names)}
-    if names[0] == "startport" and not found["endport"]:
-        found["endport"] = found["startport"]
-    if names[0] == "icmptype":
-        found = {name: value or "-1" for name, value in found.items()}
-    return found | {"cidrlist": given.get("cidrlist", "").replace(" ", "") or "0.0.0.0/0"}
+
+def asked(given: Any, account: str) -> dict[str, Any]:
+    return {**_traffic(given), **_whom(given, account)}
+
+
+def _traffic(given: Any) -> dict[str, str]:
+    protocol = given.get("protocol", "")
+    if protocol == "all":
+        return {"protocol": protocol}
+    if protocol == "icmp":
+        kinds = {name: given.get(name, "").strip() or "-1" for name in ("icmptype", "icmpcode")}
+        return {"protocol": protocol, **kinds}
+    first, last = (given.get(name, "").strip() for name in ("startport", "endport"))
+    return {"protocol": protocol, "startport": first, "endport": last or first}
+
+
+def _whom(given: Any, account: str) -> dict[str, Any]:
+    if group := given.get("group", ""):
+        return {"usersecuritygrouplist": [{"account": account, "group": group}]}
+    return {"cidrlist": given.get("cidrlist", "").replace(" ", "") or "0.0.0.0/0"}
 
 
 def check(given: Any) -> Iterator[Text]:
@@ -152,6 +193,8 @@ def check(given: Any) -> Iterator[Text]:
                 yield _("%(port)s is no port: 1 to 65535") % {"port": text}
         if all(text.isdecimal() for text in ports) and int(ports[0]) > int(ports[1]):
             yield _("The last port is before the first")
+    if given.get("group") and given.get("cidrlist", "").strip():
+        yield _("Addresses or a security group, not both: a rule each")
     for text in filter(None, given.get("cidrlist", "").replace(" ", "").split(",")):
         try:
             ipaddress.ip_network(text)

@@ -145,8 +145,6 @@ class Act(Page):
                 sending = services.claim(self.visit.user, given.get("_token", ""))
             except services.SentBefore as before:
                 return self.go(before.went_to or self.back)
-            except BadSignature:
-                return self.go(self.back)
             return self._many(action, sending)
         if not self.ticked:
             self.visit.say("warn", _("Nothing was chosen"), _("Tick what it shall be done with."))

@@ -58,11 +58,13 @@ BY_NAME: dict[str, Look] = {
     **dict.fromkeys(("ipaddress", "publicip", "gateway", "netmask", "cidr", "macaddress", "vmguestip"), MONO),
     **dict.fromkeys(("id", "fingerprint", "dns1", "dns2", "networkdomain", "startip", "endip", "cidrlist"), MONO),
     **dict.fromkeys(("publicport", "privateport", "startport", "endport", "destcidrlist"), MONO),
-    **dict.fromkeys(("size", "physicalsize", "disksizetotal", "disksizeused"), SIZE),
+    **dict.fromkeys(("size", "physicalsize", "disksizetotal", "disksizeused", "memoryused"), SIZE),
     **dict.fromkeys(("disksize", "rootdisksize"), GIB),
     "memory": MIB,
     "cpuspeed": SPEED,
     "deviceid": NUMBER,
+    "cpuused": Look(str, "r"),
+    "cpuloadaverage": Look(str, "r"),
 }
 CALLS = ("name", "display_name", "username", "ip")  # columns that call a row by name
 BY_TYPE = {

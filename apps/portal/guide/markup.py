@@ -3,7 +3,7 @@ escaped; the guides are ours, and no library is needed for so little.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 
 from django.utils.safestring import SafeString, mark_safe
@@ -14,14 +14,20 @@ PICTURE = re.compile(r"^!\[([^\]]*)\]\(([\w./-]+)\)$")
 LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 CODE = re.compile(r"`([^`]+)`")
 STRONG = re.compile(r"\*\*([^*]+)\*\*")
+HEADING = re.compile(r"^##+ (.+)$", re.MULTILINE)
 ITEM, NUMBERED = re.compile(r"^- "), re.compile(r"^\d+\. ")
 
 
-def rendered(text: str) -> SafeString:
-    return mark_safe("\n".join(_blocks(text)))  # noqa: S308 - every piece is escaped below
+def rendered(text: str, names: Sequence[str] = ()) -> SafeString:
+    """``names``: of its headings below the title, in their order."""
+    return mark_safe("\n".join(_blocks(text, iter(names))))  # noqa: S308 - every piece is escaped below
 
 
-def _blocks(text: str) -> Iterator[str]:
+def anchors(text: str) -> list[str]:
+    return [re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-") for words in HEADING.findall(text)]
+
+
+def _blocks(text: str, names: Iterator[str]) -> Iterator[str]:
     for block in re.split(r"\n{2,}", text.strip()):
         lines = block.split("\n")
         if block.startswith("    "):
@@ -30,7 +36,9 @@ def _blocks(text: str) -> Iterator[str]:
             yield _picture(found[1], found[2])
         elif block.startswith("#"):
             level = len(block) - len(block.lstrip("#"))
-            yield f"<h{level}>{_inline(block[level:].strip())}</h{level}>"
+            name = next(names, "") if level > 1 else ""
+            at = f' id="{escape(name)}"' if name else ""
+            yield f"<h{level}{at}>{_inline(block[level:].strip())}</h{level}>"
         elif ITEM.match(block):
             yield _list("ul", ITEM, lines)
         elif NUMBERED.match(block):

@@ -130,7 +130,7 @@ class Dashboard(Page):
 
     @cached_property
     def mine_found(self) -> Any:
-        return MACHINE.rows(self.visit, details="nics,tmpl", page=1, pagesize=MINE)
+        return MACHINE.rows(self.visit, details="nics,stats", page=1, pagesize=MINE)
 
     @property
     def mine_count(self) -> int:
@@ -149,7 +149,7 @@ class Dashboard(Page):
             "state": row["state"],
             "address": row.get("publicip") or row.get("ipaddress") or looks.DASH,
             "network": networks or looks.DASH,
-            "template": row.get("templatename") or looks.DASH,
+            "busy": f"{looks.number(float(busy.rstrip('%')), 1)} %" if (busy := row.get("cpuused")) else looks.DASH,
         }
 
     @property

@@ -156,7 +156,7 @@ class Operations(Page):
 
 def short(name: str) -> str:
     """What tells hosts apart stands at the end of their names."""
-    return name if len(name) <= 11 else f"…{name[-9:]}"
+    return name if len(name) <= 10 else f"…{name[-8:]}"
 
 
 def job_line(row: Row) -> dict[str, Any]:

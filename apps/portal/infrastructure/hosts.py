@@ -11,8 +11,9 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from apps.portal import looks
 from apps.portal.appliances.kinds import ROUTER, SYSTEM_MACHINE
-from apps.portal.components import State
+from apps.portal.components import Chart, State
 from apps.portal.compute.kinds import MACHINE
+from apps.portal.compute.load import LoadCard
 from apps.portal.events.tabs import events_of
 from apps.portal.frame.detail import Card, DetailPage, FactsCard, RowsCard, Tab
 from apps.portal.frame.forms import Form
@@ -70,6 +71,21 @@ class HostCapacity(Card):
         return capacity.uses(rows, marks)
 
 
+class HostLoad(LoadCard):
+    command = "listHosts"
+    across = 3
+
+    @cached_property
+    def charts(self) -> list[Chart]:
+        total = number(self.row.get("memorytotal")) or 1
+        held = [each["memoryused"] / total * 100 for each in self.samples]
+        return [
+            self.share_chart(),
+            self.chart(_("Memory"), f"{looks.number(held[-1], 1)} %", held, 100),
+            self.rate_chart(_("Network"), "networkkbsread", "networkkbswrite"),
+        ]
+
+
 class HostFacts(FactsCard):
     title = gettext_lazy("Facts")
     facts = (
@@ -119,7 +135,7 @@ class HostPage(DetailPage):
     nav = "/hosts"
     kind = HOST
     buttons = ("reconnectHost", "cancelHostMaintenance")
-    main = (PlacedHere, SystemHere)
+    main = (PlacedHere, SystemHere, HostLoad)
     side = (HostCapacity, HostFacts, WouldDo)
     with_tags = False
     tabs = (

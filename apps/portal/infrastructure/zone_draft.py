@@ -26,6 +26,7 @@ class Question:
     kind: str = "text"  # or password, check
     only: str = ""  # for zones of this type
     mono: bool = False
+    group: Text = ""  # heading above it and those that follow with the same
 
     def field(self, value: str, error: Text = "") -> FormField:
         kind = "select" if self.choices else self.kind
@@ -50,6 +51,7 @@ class Step:
 
 
 Q = Question
+POD_NETWORK, PUBLIC, GUESTS = _("Management network"), _("Public network"), _("Guest network")
 STEPS: tuple[Step, ...] = (
     Step(
         1,
@@ -70,7 +72,7 @@ STEPS: tuple[Step, ...] = (
             Q(
                 "cidr",
                 _("Range of guest networks"),
-                _("Each isolated network takes a part"),
+                _("Each isolated network takes a part; a Basic zone has none"),
                 "10.1.1.0/24",
                 only="Advanced",
                 mono=True,
@@ -126,14 +128,14 @@ STEPS: tuple[Step, ...] = (
         _("Which addresses may be given out?"),
         (
             Q("pod", _("Name of the pod"), default="pod 1"),
-            Q("pod_gateway", _("Gateway of the management network"), mono=True),
-            Q("pod_netmask", _("Netmask"), default="255.255.255.0", mono=True),
-            Q("pod_start", _("First address for system machines"), mono=True),
-            Q("pod_end", _("Last address"), mono=True),
-            Q("pub_gateway", _("Gateway of the public network"), only="Advanced", mono=True),
-            Q("pub_netmask", _("Netmask"), default="255.255.255.0", only="Advanced", mono=True),
-            Q("pub_start", _("First public address"), only="Advanced", mono=True),
-            Q("pub_end", _("Last public address"), only="Advanced", mono=True),
+            Q("pod_gateway", _("Gateway of the management network"), mono=True, group=POD_NETWORK),
+            Q("pod_netmask", _("Netmask"), default="255.255.255.0", mono=True, group=POD_NETWORK),
+            Q("pod_start", _("First address for system machines"), mono=True, group=POD_NETWORK),
+            Q("pod_end", _("Last address for system machines"), mono=True, group=POD_NETWORK),
+            Q("pub_gateway", _("Gateway of the public network"), only="Advanced", mono=True, group=PUBLIC),
+            Q("pub_netmask", _("Netmask"), default="255.255.255.0", only="Advanced", mono=True, group=PUBLIC),
+            Q("pub_start", _("First public address"), only="Advanced", mono=True, group=PUBLIC),
+            Q("pub_end", _("Last public address"), only="Advanced", mono=True, group=PUBLIC),
             Q(
                 "pub_vlan",
                 _("VLAN of the public network"),
@@ -141,11 +143,12 @@ STEPS: tuple[Step, ...] = (
                 needed=False,
                 only="Advanced",
                 mono=True,
+                group=PUBLIC,
             ),
-            Q("guest_gateway", _("Gateway of the guest network"), only="Basic", mono=True),
-            Q("guest_netmask", _("Netmask"), default="255.255.255.0", only="Basic", mono=True),
-            Q("guest_start", _("First address for machines"), only="Basic", mono=True),
-            Q("guest_end", _("Last address for machines"), only="Basic", mono=True),
+            Q("guest_gateway", _("Gateway of the guest network"), only="Basic", mono=True, group=GUESTS),
+            Q("guest_netmask", _("Netmask"), default="255.255.255.0", only="Basic", mono=True, group=GUESTS),
+            Q("guest_start", _("First address for machines"), only="Basic", mono=True, group=GUESTS),
+            Q("guest_end", _("Last address for machines"), only="Basic", mono=True, group=GUESTS),
         ),
         ("pod", "pod_start", "pod_end"),
     ),

@@ -19,7 +19,7 @@ from apps.portal.frame.pages import Page
 from apps.portal.infrastructure import zone_calls, zone_checks, zone_plan
 from apps.portal.infrastructure.kinds import ZONE
 from apps.portal.infrastructure.zone_checks import Check
-from apps.portal.infrastructure.zone_draft import KIND, STEPS, Step, ZoneDraft
+from apps.portal.infrastructure.zone_draft import KIND, STEPS, Question, Step, ZoneDraft
 from apps.portal.visits import NotFound, Visit
 
 Text = str | Promise
@@ -193,14 +193,26 @@ class Wizard(ZonePages):
     # the form
 
     @property
+    def field_groups(self) -> list[tuple[Text, list[FormField]]]:
+        """Under their headings; those without one come first."""
+        found: dict[str, tuple[Text, list[FormField]]] = {}
+        for question, made in zip(self.asked, self.fields, strict=True):
+            found.setdefault(str(question.group), (question.group, []))[1].append(made)
+        return list(found.values())
+
+    @property
+    def asked(self) -> list[Question]:
+        return sorted(self.step.asked(self.draft.type), key=lambda question: question.kind == "check")
+
+    @property
     def fields(self) -> list[FormField]:
         found = []
-        for question in self.step.asked(self.draft.type):
+        for question in self.asked:
             made = question.field(self.draft.value(question), self.errors.get(question.name, ""))
             if question.kind == "password" and self.draft.sealed:
                 made.required, made.placeholder = False, _("kept; type another one to change it")
             found.append(made)
-        return sorted(found, key=lambda made: made.kind == "check")
+        return found
 
     @property
     def passed(self) -> int:

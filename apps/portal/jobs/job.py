@@ -2,7 +2,6 @@
 
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
@@ -13,7 +12,7 @@ from apps.portal import gate, looks, services, words
 from apps.portal.components import Copy, Link, Step
 from apps.portal.compute.why import Reasons, reasons_of
 from apps.portal.frame.pages import Page
-from apps.portal.jobs.panel import Group, groups, url_of
+from apps.portal.jobs.panel import Group, again, groups, url_of
 from apps.portal.jobs.steps import steps_of
 from apps.portal.kinds import kind_of
 from apps.portal.models import Begun
@@ -87,20 +86,7 @@ class JobPage(Page):
 
     @property
     def again(self) -> str:
-        """Address of a form that tries it once more; "" where its row does not allow it now."""
-        kind = kind_of(self.begun.kind) if self.begun and self.error else None
-        if kind is None or self.begun is None:
-            return ""
-        if self.command == kind.creating:
-            return "/machines/new?like=last" if self.command == "deployVirtualMachine" else f"/do/{self.command}"
-        action = kind.action(self.command)
-        if action is None or not self.begun.row or not kind.has_page:
-            return ""
-        try:
-            row = kind.one_of(self.visit, self.begun.row)
-        except NotFound:
-            return ""
-        return "" if action.why_not(row) else f"/do/{self.command}?{urlencode(action.params(kind, row))}"
+        return again(self.visit, self.begun) if self.begun and self.error else ""
 
     @property
     def facts(self) -> list[tuple[str, Any]]:

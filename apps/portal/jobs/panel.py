@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpResponse
 from django.utils import timezone
@@ -15,7 +16,7 @@ from apps.portal.frame.pages import Page
 from apps.portal.jobs.steps import steps_of
 from apps.portal.kinds import kind_of
 from apps.portal.models import Begun
-from apps.portal.visits import Row, Visit
+from apps.portal.visits import NotFound, Row, Visit
 
 SHOWN = 12  # groups of the panel
 S = Begun.State
@@ -54,6 +55,7 @@ class Group:
 
     rows: list[Begun]
     steps: list[Any] = field(default_factory=list)
+    again: str = ""  # address of a form that tries it once more
 
     @property
     def first(self) -> Begun:
@@ -111,7 +113,7 @@ class Group:
         ends = [row.ended for row in self.rows if row.ended]
         if self.is_pending or len(ends) < len(self.rows):
             return ""
-        return looks.duration((max(ends) - self.first.created).total_seconds())
+        return looks.duration(max(0.0, (max(ends) - self.first.created).total_seconds()))
 
     @property
     def url(self) -> str:
@@ -129,6 +131,23 @@ def url_of(row: Begun) -> str:
     return kind.url(row.row) if kind and kind.has_page and row.row else ""
 
 
+def again(visit: Visit, begun: Begun) -> str:
+    """Address of a form that tries it once more; "" where its row does not allow it now."""
+    kind = kind_of(begun.kind)
+    if kind is None:
+        return ""
+    if begun.command == kind.creating:
+        return "/machines/new?like=last" if begun.command == "deployVirtualMachine" else f"/do/{begun.command}"
+    action = kind.action(begun.command)
+    if action is None or not begun.row or not kind.has_page:
+        return ""
+    try:
+        row = kind.one_of(visit, begun.row)
+    except NotFound:
+        return ""
+    return "" if action.why_not(row) else f"/do/{begun.command}?{urlencode(action.params(kind, row))}"
+
+
 def groups(visit: Visit, rows: Iterable[Begun], *, with_steps: bool = False) -> list[Group]:
     found: dict[Any, Group] = {}
     for row in services.look_after(visit, rows):
@@ -137,6 +156,7 @@ def groups(visit: Visit, rows: Iterable[Begun], *, with_steps: bool = False) -> 
         group.rows.sort(key=lambda row: row.pk)
         if with_steps and len(group.rows) == 1 and group.first.job and group.state in (S.PENDING, S.FAILED):
             group.steps = steps_of(visit, group.first.job, group.first.command)
+            group.again = again(visit, group.first) if group.state == S.FAILED else ""
     return list(found.values())
 
 

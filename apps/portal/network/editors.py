@@ -91,6 +91,7 @@ class Editor:
     creating: str
     names: tuple[str, ...]  # of the fields, in the order of the columns
     at: str
+    service: str  # of the network, that does it
     line: str  # the template of the line to add one
 
     def __init__(self, page: "Rules"):
@@ -99,7 +100,9 @@ class Editor:
 
     @property
     def is_there(self) -> bool:
-        return self.visit.may(self.kind.listing)
+        """Where the network has a router that does it."""
+        offered = {each["name"] for each in self.network.get("service", [])}
+        return self.service in offered and self.visit.may(self.kind.listing)
 
     @property
     def can_add(self) -> bool:
@@ -193,14 +196,13 @@ class OpenTo(Column):
 
 
 class Forwards(Editor):
+    service = "PortForwarding"
     kind, creating, at = FORWARDING, "createPortForwardingRule", "forward"
     line = "portal/network/line_forward.html"
     names = ("ipaddressid", "protocol", "publicport", "virtualmachineid", "privateport", "cidrlist")
 
     @property
     def why_not(self) -> Text:
-        if self.network.get("type") != "Isolated":
-            return _("This network has no router of its own: its machines are reached by their addresses.")
         if not self.addresses:
             return _("It has no public address yet: it gets one with its first machine, or take one.")
         return "" if self.machines else _("There is no machine in it yet.")
@@ -246,6 +248,8 @@ class Forwards(Editor):
 
 class Traffic(Editor):
     """What firewall rules of both directions have in common."""
+
+    service = "Firewall"
 
     def traffic(self) -> dict[str, Any]:
         typed, protocol = self.typed, self.typed.text("protocol")

@@ -20,6 +20,11 @@ def _is_mapped(row: Row) -> bool:
     return bool(row.get("isstaticnat"))
 
 
+def _is_own(row: Row) -> bool:
+    """Those that are shared with whole domains are the operator's; who is one is told whether they are displayed."""
+    return row.get("acltype") != "Domain" or "displaynetwork" in row
+
+
 NETWORK = Kind(
     "network.Network",
     _("network"),
@@ -31,7 +36,7 @@ NETWORK = Kind(
     creating="createNetwork",
     searched=True,
     actions=(
-        Action("restartNetwork", "refresh", states=("Implemented", "Setup"), asks=True),
+        Action("restartNetwork", "refresh", states=("Implemented", "Setup"), asks=True, shown=_is_own),
         Action(
             "associateIpAddress",
             "map-pin",
@@ -39,8 +44,8 @@ NETWORK = Kind(
             asks=True,
             shown=lambda row: row.get("type") == "Isolated",
         ),
-        Action("updateNetwork", "edit", asks=True),
-        Action("deleteNetwork", "trash", asks=True, danger=True),
+        Action("updateNetwork", "edit", asks=True, shown=_is_own),
+        Action("deleteNetwork", "trash", asks=True, danger=True, shown=_is_own),
     ),
 )
 ADDRESS = Kind(

@@ -70,6 +70,11 @@ class Rules(Page):
     def editors(self) -> list[Editor]:
         return [editor for editor in (cls(self) for cls in EDITORS) if editor.is_there]
 
+    @property
+    def has_groups(self) -> bool:
+        guarded = any(each["name"] == "SecurityGroup" for each in self.network.get("service", []))
+        return guarded and self.visit.may("listSecurityGroups")
+
     def editor(self, at: str) -> Editor:
         found = next((editor for editor in self.editors if editor.at == at), None)
         if found is None:

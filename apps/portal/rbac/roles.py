@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from django.core.signing import BadSignature
 from django.http import HttpResponse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -201,7 +200,7 @@ class RolePage(DetailPage):
         given = self.visit.request.POST
         try:
             sending = services.claim(self.visit.user, given.get("_token", ""))
-        except (services.SentBefore, BadSignature):
+        except services.SentBefore:
             self.visit.say("warn", _("This was sent before"), _("It was carried out once."))
             return self.go(self.address)
         try:

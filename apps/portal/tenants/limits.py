@@ -3,7 +3,6 @@
 from functools import cached_property
 from typing import Any
 
-from django.core.signing import BadSignature
 from django.http import HttpResponse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -115,7 +114,7 @@ class EditLimits(Page):
             services.claim(self.visit.user, typed.get("_token", ""))
             for word, most in wanted.items():
                 self.visit.call("updateResourceLimit", resourcetype=NUMBERS[word], max=most, **self.whose)
-        except (services.SentBefore, BadSignature):
+        except services.SentBefore:
             self.visit.say("warn", _("This was sent before"), _("It was carried out once."))
         except CloudError as error:
             return self.render(status=422, errors={"": text_for(error, self.visit.who.is_root)})

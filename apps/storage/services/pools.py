@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from apps.core.errors import InsufficientCapacity, ResourceUnavailable
+from apps.core.prepared import changed
 from apps.core.retry import atomically
 from apps.infrastructure.models import Host
 from apps.storage.models import StoragePool, StoragePoolTag, Volume
@@ -89,12 +90,12 @@ def take(volume: Volume, pool: StoragePool, via: Host | None = None) -> bool:
         room = StoragePool.all_tenants.filter(pk=pool.pk, state=P.UP, used_bytes__lte=F("placement_bytes") - row.size)
         if not room.kernel_update(used_bytes=F("used_bytes") + row.size):
             return False
-        Volume.all_tenants.filter(pk=row.pk).kernel_update(pool=pool, path=str(row.uuid))
+        changed(Volume, {"pk": row.pk, "removed": None}, {"pool": pool, "path": str(row.uuid)})
     elif row.pool_id != pool.pk:
         volume.pool, volume.path = row.pool, row.path
         return False
     if via is not None:
-        Volume.all_tenants.filter(pk=row.pk).kernel_update(via=via)
+        changed(Volume, {"pk": row.pk, "removed": None}, {"via": via})
         volume.via = via
     volume.pool, volume.path = pool, str(row.uuid)
     return True

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apps.accounts.models import Account
+from apps.core.prepared import Prepared, Slot
 from apps.infrastructure.models import Allocation
 from apps.infrastructure.services.hosts import HYPERVISORS
 from apps.machines.models import VirtualMachine
@@ -108,10 +109,16 @@ def words(*texts: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(word.strip() for text in texts for word in text.split(",") if word.strip()))
 
 
+DISKS = Prepared(lambda: _disks(Slot("vm")).order_by("attachment__device_id").select_related("pool", "offering"))
+
+
+def _disks(vm: Any) -> Any:
+    return Volume.all_tenants.filter(attachment__vm=vm).exclude(state__in=GOING)
+
+
 def _storage(vm: VirtualMachine) -> dict[str, Any]:
     """What the disks say. A root disk without an offering of its own goes by that of the machine."""
-    rows = Volume.all_tenants.filter(attachment__vm=vm).exclude(state__in=GOING).order_by("attachment__device_id")
-    found = list(rows.select_related("pool", "offering"))
+    found = DISKS(vm=vm.pk)
     pools = [volume.pool for volume in found if volume.pool]
     return {
         "disks": tuple(disk_of(volume, vm) for volume in found if volume.pool is None),

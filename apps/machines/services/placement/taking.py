@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 
 from apps.core.errors import InsufficientCapacity
+from apps.core.prepared import Prepared, Slot
 from apps.core.retry import atomically
 from apps.infrastructure.models import Host
 from apps.jobs.flows import explain
@@ -22,6 +23,9 @@ from apps.storage.services import pools
 
 ROUNDS = 20  # of ten candidates each that others were faster for
 Bounds = Callable[[VirtualMachine], tuple[Collection[int] | None, Collection[int]]]
+
+
+HELD = Prepared(lambda: Reservation.objects.filter(vm=Slot("vm")).select_related("host"))
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ def reserve(
 
 
 def held(vm: VirtualMachine) -> Host | None:
-    reservation = Reservation.objects.filter(vm=vm).select_related("host").first()
+    reservation = HELD.first(vm=vm.pk)
     return reservation.host if reservation else None
 
 

@@ -53,9 +53,10 @@ class ZoneStep(Step):
         if zone["id"] != self.order.zoneid:  # all that was chosen in another one is void
             self.order.templateid = self.order.template = self.order.offeringid = self.order.offering = ""
             self.order.diskid, self.order.disk_asked = "", False
-            self.order.networks, self.order.networks_asked = [], False
+            self.order.networks, self.order.networks_asked, self.order.groups = [], False, []
         self.order.zoneid, self.order.zone = zone["id"], zone["name"]
         self.order.zone_type = zone.get("networktype", "")
+        self.order.zone_groups = bool(zone.get("securitygroupsenabled"))
 
 
 class TemplateStep(Step):

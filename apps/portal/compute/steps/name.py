@@ -30,7 +30,7 @@ class NameStep(Step):
     def _options(self, kind: Any, chosen: str, value: str = "") -> list[Option]:
         if not self.visit.may(kind.listing):
             return []
-        rows = kind.rows(self.visit, page=1, pagesize=OFFERED).rows
+        rows = kind.own(self.visit, page=1, pagesize=OFFERED).rows
         return [Option(row[value or kind.key], kind.title(row), row[value or kind.key] == chosen) for row in rows]
 
     @property

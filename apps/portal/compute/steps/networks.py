@@ -2,12 +2,15 @@
 
 import ipaddress
 from functools import cached_property
+from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.portal.compute.order import Network
 from apps.portal.compute.steps.base import OFFERED, Given, Step
+from apps.portal.firewall.groups import let_in
+from apps.portal.firewall.kinds import SECURITY_GROUP
 from apps.portal.frame.fields import Option
 from apps.portal.network.kinds import NETWORK
 from apps.portal.offerings.kinds import NETWORK_OFFERING
@@ -23,7 +26,7 @@ class NetworkStep(Step):
         if not self.visit.may(NETWORK.listing):
             return []
         given = {"zoneid": self.order.zoneid, "canusefordeploy": "true", "page": 1, "pagesize": OFFERED}
-        return list(NETWORK.rows(self.visit, **given).rows)
+        return list(NETWORK.own(self.visit, **given).rows)
 
     @property
     def rows(self) -> list[Network]:
@@ -70,6 +73,25 @@ class NetworkStep(Step):
         return [Option(row["id"], NETWORK_OFFERING.title(row)) for row in rows]
 
     @property
+    def has_groups(self) -> bool:
+        return self.order.zone_groups and self.visit.may(SECURITY_GROUP.listing)
+
+    @cached_property
+    def groups_found(self) -> list[Row]:
+        if not self.has_groups:
+            return []
+        return list(SECURITY_GROUP.own(self.visit, page=1, pagesize=OFFERED).rows)
+
+    @property
+    def groups(self) -> list[dict[str, Any]]:
+        """The default one is what a machine is in if none is chosen."""
+        on = {each["id"] for each in self.order.groups}
+        return [
+            {"row": row, "lets": let_in(row), "on": row["id"] in on or (not on and row["name"] == "default")}
+            for row in self.groups_found
+        ]
+
+    @property
     def address(self) -> str:
         return str(self.visit.request.META.get("REMOTE_ADDR", ""))
 
@@ -108,8 +130,12 @@ class NetworkStep(Step):
         for each in chosen:
             self._check(each, known[each["id"]].get("cidr", ""))
         self.order.networks, self.order.networks_asked = chosen, True
+        self.order.groups = self._groups(self.many(given, "securitygroupid"))
         self.order.ssh = given.get("ssh") == "true"
         self.order.ssh_from = self.address if self.order.ssh else ""
+
+    def _groups(self, asked: list[str]) -> list[dict[str, str]]:
+        return [{"id": row["id"], "name": row["name"]} for row in self.groups_found if row["id"] in asked]
 
     def _check(self, each: dict[str, str], cidr: str) -> None:
         if not each["ip"]:
