@@ -48,6 +48,8 @@ class Router(models.Model):
     guest_mac = models.CharField(max_length=17, default="")
     public_mac = models.CharField(max_length=17, default="")
     link_local_ip = models.GenericIPAddressField(null=True)
+    checks = models.JSONField(default=list)  # when it was asked last how it is, as the wire tells them
+    checks_failed = models.BooleanField(default=False)
 
 
 class SystemAddress(models.Model):

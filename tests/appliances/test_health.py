@@ -31,6 +31,24 @@ def test_what_is_wrong_with_a_router_is_told(api, w):  # noqa: F811
     assert (check["success"], check["status"], check["details"]) == (False, "FAILED", "no answer")
 
 
+def test_lists_tell_what_was_found_last_until_the_router_starts_anew(api, w):  # noqa: F811
+    (before,) = api(w.root, "listRouters", listall=True, fetchhealthcheckresults=True)["router"]
+    w.cloud.routers.clear()
+    found = asked(api, w)["healthchecks"]
+
+    (row,) = api(w.root, "listRouters", listall=True, fetchhealthcheckresults=True)["router"]
+
+    assert (before["healthchecksfailed"], before["healthcheckresults"]) == (False, [])
+    assert (row["healthchecksfailed"], row["healthcheckresults"]) == (True, found)
+    assert "healthcheckresults" not in api(w.root, "listRouters", listall=True)["router"][0]
+    assert api(w.root, "listRouters", listall=True, healthchecksfailed=True)["count"] == 1
+    assert api(w.root, "listRouters", listall=True, healthchecksfailed=False) == {}
+    api(w.root, "stopRouter", id=w.router.uuid)
+    api(w.root, "startRouter", id=w.router.uuid)
+    (after,) = api(w.root, "listRouters", listall=True, fetchhealthcheckresults=True)["router"]
+    assert (after["healthchecksfailed"], after["healthcheckresults"]) == (False, [])
+
+
 @pytest.mark.parametrize("error", [Busy("later"), Unknown("cut")])
 def test_a_host_that_does_not_answer_is_no_finding(api, w, error):  # noqa: F811
     w.cloud.fail("networks.status", error)

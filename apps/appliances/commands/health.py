@@ -3,6 +3,7 @@ from typing import Any
 from django.utils import timezone
 
 from apps.appliances.models import Router
+from apps.appliances.services import routers
 from apps.core.callers import ROOT, Access
 from apps.core.commands import Command, command
 from apps.core.errors import InvalidParameter, ResourceUnavailable
@@ -23,15 +24,16 @@ class HealthChecksResponse(Plain):
 
 @command("getRouterHealthCheckResults", roles=ROOT, response=HealthChecksResponse)
 class GetRouterHealthCheckResults(Command):
-    """Tells how a router is: each check is carried out now, as a guest or the outside would see it."""
+    """Tells how a router is: each check is carried out now, as a guest or the outside would see it, and kept for lists."""
 
     changes = False
 
     routerid = Ref("appliances.RouterMachine", Access.OPERATE, source="vm", required=True, help_text="the router")
-    performfreshchecks = Bool(source="fresh", help_text="they are fresh in any case: none are kept")
+    performfreshchecks = Bool(source="fresh", help_text="they are fresh in any case")
 
     def run(self, vm: VirtualMachine, fresh: bool = False) -> dict[str, Any]:
         checks = [_said(check) for check in _checks(vm)]
+        routers.keep_checks(vm, checks)
         return {"routerhealthchecks": {"routerid": str(vm.uuid), "healthchecks": checks}}
 
 

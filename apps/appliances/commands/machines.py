@@ -1,11 +1,14 @@
+from collections.abc import Sequence
 from typing import Any
 
 from apps.appliances.commands.responses import ARCH, VERSION, RouterResponse, SystemMachineResponse
 from apps.appliances.flows.power import DESTROY, REBOOT, START, STOP, Power
+from apps.appliances.models import Router
 from apps.appliances.services import machines, routers
 from apps.core.callers import DOMAIN, ROOT, Access, Kind
 from apps.core.commands import NO_EVENT, AsyncCommand, Command, command
 from apps.core.errors import InvalidParameter
+from apps.core.keys import Keys
 from apps.core.lists import ListCommand, OwnedListCommand
 from apps.core.refs import Ref, RefFilter
 from apps.core.wire import Bool, Str
@@ -140,10 +143,22 @@ class ListRouters(OwnedListCommand):
         "forvpc": Bool(help_text="routers of VPCs, or others"),
         "version": Str(help_text="those with this version of their programs"),
         "arch": Str(help_text="those of this architecture"),
+        "healthchecksfailed": Bool(help_text="those of which a check failed, or of which none did"),
     }
+    fetchhealthcheckresults = Bool(default=False, help_text="tell also what the last checks found")
 
     def narrow(self, rows: Any, given: dict[str, Any]) -> Any:
+        self.tells_checks = given["fetchhealthcheckresults"]
+        if "healthchecksfailed" in given:
+            rows = rows.filter(router__checks_failed=given["healthchecksfailed"])
         return rows.none() if given.get("forvpc") else built_as(rows, given)
+
+    def answers(self, keys: Sequence[int], details: list[str] | None) -> list[dict[str, Any]]:
+        found = super().answers(keys, details)
+        if not self.tells_checks:
+            return found
+        kept = dict(Router.objects.filter(vm__among=Keys(keys)).values_list("vm", "checks"))
+        return [answer | {"healthcheckresults": kept[key]} for key, answer in zip(keys, found, strict=True)]
 
 
 @command("startSystemVm", roles=ROOT, event="SSVM.START", response=SystemMachineResponse, locks=("vm",))

@@ -117,6 +117,8 @@ class RouterResponse(OwnedResponse, MachineResponse):
     ip6dns1 = text("zone__ip6_dns1")
     ip6dns2 = text("zone__ip6_dns2")
     softwareversion = Computed((), lambda: VERSION, type="string")
+    healthchecksfailed = Field("router__checks_failed")
+    checks = Batch(lambda keys: {}, {"healthcheckresults": "list"}, help_text="the last checks, if asked for")
 
 
 class SystemMachineResponse(MachineResponse):

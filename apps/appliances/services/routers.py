@@ -73,8 +73,13 @@ def section(network: int) -> dict[str, Any]:
 def ensure_running(router: Router) -> None:
     """What starts knows nothing yet, whatever the one before it knew."""
     if router.vm.state != S.RUNNING:
-        Router.objects.filter(pk=router.pk).update(applied=0)
+        Router.objects.filter(pk=router.pk).update(applied=0, checks=[], checks_failed=False)
         machines.bring_up(router.vm, lambda vm, host: cards(router))
+
+
+def keep_checks(vm: VirtualMachine, checks: list[dict[str, Any]]) -> None:
+    failed = any(not check["success"] for check in checks)
+    Router.objects.filter(vm=vm).update(checks=checks, checks_failed=failed)
 
 
 def take_down(router: Router) -> VirtualMachine:
