@@ -24,7 +24,7 @@ class HealthChecksResponse(Plain):
 
 @command("getRouterHealthCheckResults", roles=ROOT, response=HealthChecksResponse)
 class GetRouterHealthCheckResults(Command):
-    """Tells how a router is: each check is carried out now, as a guest or the outside would see it, and kept for lists."""
+    """Tells how a router is: each check is carried out now, as a guest or the outside would see, and kept for lists."""
 
     changes = False
 
