@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.db.models.query import FlatValuesListIterable, ModelIterable, ValuesListIterable, get_related_populators
 
 from apps.core.keys import Keys
@@ -170,7 +170,7 @@ def changed(
     key = (connection.vendor, model, tuple(values), tuple(plus), tuple(tests))
     text = _TEXTS.get(key) or _TEXTS.setdefault(key, _update(model, values, plus, tests))
     given = [*values.items(), *plus.items(), *(pair for pair in where.items() if pair[1] is not None), *most.items()]
-    with connection.cursor() as cursor:
+    with transaction.mark_for_rollback_on_error(connection.alias), connection.cursor() as cursor:
         cursor.execute(text, [_stored(_field(model, name), value) for name, value in given])
         return int(cursor.rowcount)
 
