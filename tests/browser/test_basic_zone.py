@@ -41,7 +41,9 @@ def fill(someone, number, **other):
 
 def test_from_an_empty_installation_to_a_machine_with_a_security_group(root):
     root.go("/zones/new")
+    assert root.page.locator("#f-cidr").is_visible()
     fill(root, 1)
+    assert root.page.locator("#f-cidr").is_hidden()
     go_on(root)
     for number in (2, 3):
         assert root.path == f"/zones/new/{number}"
