@@ -245,10 +245,16 @@ def test_an_error_at_submission_leaves_nothing(alice, make):
     assert (error.value.code, Job.objects.count(), Event.all_tenants.filter(kind="PROBE").count()) == (531, 0, 0)
 
 
-def test_async_create_answers_the_id_and_a_failed_job_fires_the_failure_exit(alice, make, monkeypatch):
+def queued(monkeypatch, run):
+    """createVolume, as a command that has something to do outside."""
     from apps.storage.commands.volumes import CreateVolume
 
-    monkeypatch.setattr(CreateVolume, "run", lambda *args, **kwargs: 1 / 0)
+    monkeypatch.setattr(CreateVolume, "is_at_once", lambda values: False)
+    monkeypatch.setattr(CreateVolume, "run", run)
+
+
+def test_async_create_answers_the_id_and_a_failed_job_fires_the_failure_exit(alice, make, monkeypatch):
+    queued(monkeypatch, run=lambda *args, **kwargs: 1 / 0)
     got = dispatch.call(alice, "createVolume", name="x", size=2, zoneid=make.zone())
     assert (got.keys(), Volume.all_tenants.get(uuid=got["id"]).state) == ({"id", "jobid"}, "Allocated")
 
@@ -258,13 +264,11 @@ def test_async_create_answers_the_id_and_a_failed_job_fires_the_failure_exit(ali
 
 
 def test_a_row_without_a_failure_exit_from_its_state_does_not_keep_its_job_alive(alice, make, monkeypatch):
-    from apps.storage.commands.volumes import CreateVolume
-
     def run(self, row, **values):
         VOLUME.fire(row, "CreateRequested")
         raise ZeroDivisionError
 
-    monkeypatch.setattr(CreateVolume, "run", run)
+    queued(monkeypatch, run=run)
     got = dispatch.call(alice, "createVolume", name="x", size=2, zoneid=make.zone())
 
     runner.drain()

@@ -64,6 +64,13 @@ class AsyncCommand(Command):
     customjobid = Uuid(help_text="the id that the job shall have")
 
     @classmethod
+    def is_at_once(cls, values: Mapping[str, Any]) -> bool:
+        """Does ``run``, with these values, only write to the database, to rows that the command makes itself? Then the
+        job ends in the transaction that makes it, and no worker is asked.
+        """
+        return False
+
+    @classmethod
     def lock_keys(cls, values: Mapping[str, Any]) -> Iterable[str]:
         """Rows that one job at a time may change: the dotted paths of ``locks=``; override for what they cannot say."""
         for path in cls.spec.locks:

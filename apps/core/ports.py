@@ -88,8 +88,10 @@ class Events(Protocol):
         """What is over when it is told: a synchronous command, a login, a repair. ``text`` is the whole description."""
         ...
 
-    def begun(self, kind: str, caller: Any, subject: Any, what: str, *, created: bool) -> UUID:
-        """A job waits from now on; ``created``: its row was made with it. ``what`` goes on after "Starting job for"."""
+    def begun(self, kind: str, caller: Any, subject: Any, what: str, *, created: bool, ended: bool = False) -> UUID:
+        """A job waits from now on; ``created``: its row was made with it; ``ended``: it is done already. ``what`` goes
+        on after "Starting job for".
+        """
         ...
 
     def went_on(self, first: UUID, state: str, *, error: str = "") -> bool:

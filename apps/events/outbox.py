@@ -30,8 +30,9 @@ class Outbox:
     def done(self, kind: str, caller: Any, subject: Any, text: str, level: str = Level.INFO) -> None:
         _event(kind, caller, subject, State.COMPLETED, text, level=level).save(force_insert=True)
 
-    def begun(self, kind: str, caller: Any, subject: Any, what: str, *, created: bool) -> UUID:
-        states = (State.CREATED, State.SCHEDULED) if created else (State.SCHEDULED,)
+    def begun(self, kind: str, caller: Any, subject: Any, what: str, *, created: bool, ended: bool = False) -> UUID:
+        begins = (State.CREATED, State.SCHEDULED) if created else (State.SCHEDULED,)
+        states = (*begins, State.STARTED, State.COMPLETED) if ended else begins
         chain = [_event(kind, caller, subject, state, SAYING[state] + what) for state in states]
         for later in chain[1:]:
             later.first = chain[0].uuid

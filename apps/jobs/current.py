@@ -17,6 +17,12 @@ def renew() -> None:
         lease.write(run)
 
 
+def own() -> Job | None:
+    """The job that this code runs for or, at the end of its flow, answers for."""
+    run = advancing.get()
+    return current.get() or (run.job if run else None)
+
+
 def root() -> int | None:
     """The key of the job that all this is for; None for what a schedule began."""
     if job := current.get():

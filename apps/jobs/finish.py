@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.core import ports, secret
-from apps.core.commands import REGISTRY, CreateCommand
+from apps.core.commands import REGISTRY, CreateCommand, Spec
 from apps.core.dispatch import described
 from apps.core.errors import CloudError, text_for
 from apps.core.retry import atomically
@@ -18,9 +18,13 @@ from apps.jobs.models import Job
 
 @atomically
 def succeed(job: Job, answer: dict[str, Any]) -> None:
-    text, spec = orjson.dumps(answer).decode(), REGISTRY.get(job.command)
-    stored = Job.SEALED + secret.seal(text) if spec and spec.tells_secrets else text
-    _end(job, status=Job.Status.SUCCEEDED, result=stored)
+    _end(job, status=Job.Status.SUCCEEDED, result=stored(REGISTRY.get(job.command), answer))
+
+
+def stored(spec: Spec | None, answer: dict[str, Any]) -> str:
+    """An answer as the row keeps it."""
+    text = orjson.dumps(answer).decode()
+    return Job.SEALED + secret.seal(text) if spec and spec.tells_secrets else text
 
 
 @atomically

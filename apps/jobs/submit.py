@@ -9,14 +9,14 @@ from django.utils import timezone
 
 from apps.core import ports, secret
 from apps.core.callers import Caller
-from apps.core.commands import CreateCommand, Spec
-from apps.core.dispatch import described, subject
+from apps.core.commands import Command, CreateCommand, Spec
+from apps.core.dispatch import answer_of, described, subject
 from apps.core.errors import InvalidParameter
 from apps.core.logs import request_id
 from apps.core.prepared import KeysSlot, Prepared, Slot
 from apps.core.retry import atomically
-from apps.jobs import locks, wake
-from apps.jobs.current import renew
+from apps.jobs import finish, locks, wake
+from apps.jobs.current import current, own, renew
 from apps.jobs.models import Job
 
 PENDING = Prepared(lambda: _live().order_by("-pk").values_list("row_id", "uuid"))
@@ -31,6 +31,10 @@ class Submitter:
         renew()
 
     def pending(self, kind: str, keys: Sequence[int]) -> Mapping[int, str]:
+        """The answer of a job about one row names that job itself."""
+        job = own()
+        if job and [(job.row_kind, job.row_id)] == [(kind, key) for key in keys]:
+            return {keys[0]: str(job.uuid)}
         return {key: str(uuid) for key, uuid in PENDING(kind=kind, keys=keys)}
 
     @atomically
@@ -51,13 +55,30 @@ class Submitter:
         if chosen:
             job.uuid = chosen
         job.request_id = request_id.get()
+        keys = set(spec.cls.lock_keys(values))  # type: ignore[attr-defined]
+        if is_at_once := spec.cls.is_at_once(values):  # type: ignore[attr-defined]
+            if keys - {values["row"].lock_key if job.creates else ""}:
+                raise TypeError(f"{spec.name} locks rows that it does not make: it has to wait for them")
+            self._carry_out(job, command, values)
         if spec.event and not is_rehearsal:
             what = described(spec, about, spec.cls.event_text(values))
-            job.event = ports.events.one().begun(spec.event, caller, about, what, created=job.creates)
+            told = {"created": job.creates, "ended": is_at_once}
+            job.event = ports.events.one().begun(spec.event, caller, about, what, **told)
         self._save(job, chosen)
-        locks.claim(job, spec.cls.lock_keys(values))  # type: ignore[attr-defined]
-        wake.job(job.pk, job.queue)
+        if not is_at_once:
+            locks.claim(job, keys)
+            wake.job(job.pk, job.queue)
         return answer | {"jobid": str(job.uuid)}
+
+    def _carry_out(self, job: Job, command: Command, values: dict[str, Any]) -> None:
+        """What it raises refuses the call, as what ``create`` raises does: nothing was made, not even a job."""
+        token = current.set(job)
+        try:
+            answer = answer_of(command.spec, command.caller, command.run(**values), command)
+        finally:
+            current.reset(token)
+        job.status, job.completed = Job.Status.SUCCEEDED, timezone.now()
+        job.result = finish.stored(command.spec, answer)
 
     @atomically
     def finished(self, caller: Caller, spec: Spec, row: Any, answer: dict[str, Any]) -> str:

@@ -81,6 +81,18 @@ def test_one_row_by_its_id(rest, make):
 
 
 def test_what_takes_time_is_202_with_its_job(rest, make):
+    volume = make.volume(rest.user.account)
+
+    answer = rest.post(f"/volumes/{volume.uuid}/destroy", {})
+
+    begun = answer.json()
+    assert (answer.status_code, answer["Location"]) == (202, f"{ROOT}/async-jobs/{begun['jobid']}")
+    job = rest.get(answer["Location"]).json()
+    assert (job["jobid"], job["jobstatus"]) == (begun["jobid"], 0)
+    assert rest.get("/async-jobs").json()["items"][0]["jobid"] == begun["jobid"]
+
+
+def test_what_a_job_makes_is_named_at_once(rest, make):
     zone = make.zone()
 
     answer = rest.post("/volumes", {"name": "v", "size": 1, "zoneid": str(zone.uuid)})
@@ -88,9 +100,7 @@ def test_what_takes_time_is_202_with_its_job(rest, make):
     begun = answer.json()
     assert (answer.status_code, answer["Location"]) == (202, f"{ROOT}/async-jobs/{begun['jobid']}")
     assert begun["id"] == str(Volume.all_tenants.get().uuid)
-    job = rest.get(answer["Location"]).json()
-    assert (job["jobid"], job["jobstatus"]) == (begun["jobid"], 0)
-    assert rest.get("/async-jobs").json()["items"][0]["jobid"] == begun["jobid"]
+    assert rest.get(answer["Location"]).json()["jobresult"]["volume"]["id"] == begun["id"]
 
 
 def test_a_verb_of_a_row(rest, boss, make):

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -38,6 +39,10 @@ class CreateVolume(CreateCommand):
     )
     displayvolume = Bool(source="is_displayed", allowed=ROOT, help_text="shown to its owner; true if absent")
     owner = Owner()
+
+    @classmethod
+    def is_at_once(cls, values: Mapping[str, Any]) -> bool:
+        return values.get("vm") is None
 
     def create(
         self,
