@@ -13,6 +13,8 @@ from apps.core.prepared import KeysSlot, Prepared
 from apps.core.responses import Batch, Computed, Field, Many, Plain, Response
 from apps.rbac.models import TYPES
 
+DETAILS = details_of("accounts.account")
+
 
 def role_type(kind: int) -> str:
     return TYPES[Kind(kind)]
@@ -80,7 +82,7 @@ class AccountResponse(Response):
     iscleanuprequired = Field("cleanup_required")
     groups = Computed((), list, type="list")
     accountdetails = Batch(
-        lambda keys: {k: {"accountdetails": v["details"]} for k, v in details_of("accounts.account")(keys).items()},
+        lambda keys: {key: {"accountdetails": told["details"]} for key, told in DETAILS(keys).items()},
         {"accountdetails": "map"},
     )
     totals = _totals(ports.totals)

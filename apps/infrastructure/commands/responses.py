@@ -34,8 +34,10 @@ def capacities(level: str) -> Batch:
 
 
 def resource_details(label: str) -> Batch:
+    asked = details_of(label)
+
     def fn(keys: Sequence[int]) -> dict[int, dict[str, Any]]:
-        return {key: {"resourcedetails": values["details"]} for key, values in details_of(label)(keys).items()}
+        return {key: {"resourcedetails": values["details"]} for key, values in asked(keys).items()}
 
     return Batch(fn, {"resourcedetails": "map"}, view=FULL)
 

@@ -1,12 +1,13 @@
 """What is said about offerings."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from django.apps import apps
 
 from apps.core.answers import details_of
-from apps.core.keys import Keys
+from apps.core.prepared import KeysSlot, Prepared
 from apps.core.responses import FULL, Batch, Computed, Field, Response
 from apps.offerings.models import ServiceOffering
 
@@ -22,13 +23,19 @@ BOUNDS = {
 def places_of(label: str) -> Batch:
     """Names and ids of the domains and zones, comma separated, as the wire has them."""
 
+    def linked(column: str, word: str) -> Any:
+        field: Any = apps.get_model(label)._meta.get_field(column)
+        key, links = field.m2m_column_name(), field.remote_field.through.objects
+        rows = links.filter(**{f"{key}__among": KeysSlot("keys")}).order_by("pk")
+        return rows.values_list(key, f"{word}__name", f"{word}__uuid")
+
+    columns = (("domains", "domain"), ("zones", "zone"))
+    asked = [(word, Prepared(partial(linked, column, word))) for column, word in columns]
+
     def fn(keys: Sequence[int]) -> dict[int, dict[str, Any]]:
         found: dict[int, dict[str, Any]] = {}
-        for column, word in (("domains", "domain"), ("zones", "zone")):
-            field: Any = apps.get_model(label)._meta.get_field(column)
-            key, links = field.m2m_column_name(), field.remote_field.through.objects
-            rows = links.filter(**{f"{key}__in": keys}).order_by("pk")
-            for pk, name, uuid in rows.values_list(key, f"{word}__name", f"{word}__uuid"):
+        for word, rows in asked:
+            for pk, name, uuid in rows(keys=keys):
                 values = found.setdefault(pk, {})
                 values[word] = f"{values[word]},{name}" if word in values else name
                 values[f"{word}id"] = f"{values[f'{word}id']},{uuid}" if f"{word}id" in values else str(uuid)
@@ -62,12 +69,18 @@ class OfferingResponse(Response):
     state = Field()
 
 
+GIVEN = details_of("offerings.ServiceOffering")
+OPEN = Prepared(
+    lambda: ServiceOffering.including_removed.filter(pk__among=KeysSlot("keys"), customized=True).values_list(
+        "pk", *BOUNDS.values()
+    )
+)
+
+
 def _service_details(keys: Sequence[int]) -> dict[int, dict[str, Any]]:
     """What the operator gave, and the bounds of a customized offering."""
-    details = details_of("offerings.ServiceOffering")(keys)
-    found = {key: dict(values["details"]) for key, values in details.items()}
-    rows = ServiceOffering.including_removed.filter(pk__among=Keys(keys), customized=True)
-    for key, *bounds in rows.values_list("pk", *BOUNDS.values()):
+    found = {key: dict(values["details"]) for key, values in GIVEN(keys).items()}
+    for key, *bounds in OPEN(keys=keys):
         given = {n: str(b) for n, b in zip(BOUNDS, bounds, strict=True) if b is not None}
         if given:
             found[key] = found.get(key, {}) | given
