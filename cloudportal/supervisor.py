@@ -127,7 +127,9 @@ class Supervisor:
 
 
 def fork(work: Callable[[], object]) -> int:
-    """Run ``work`` in a child. What is loaded is shared: the collector must not touch it, or its pages are copied."""
+    """Run ``work`` in a child. What is loaded is shared: the collector must not touch it, here or there, or its pages
+    are copied. So what is frozen stays frozen: this process looks after children and makes little garbage.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     parent = os.getpid()
@@ -135,7 +137,6 @@ def fork(work: Callable[[], object]) -> int:
     gc.freeze()
     pid = os.fork()
     if pid:
-        gc.unfreeze()
         return pid
     status = 1
     try:

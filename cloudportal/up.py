@@ -72,7 +72,8 @@ def parse(words: list[str] | None) -> argparse.Namespace:
         "--lab", action="store_true", help="a zone on the hosts of `./portal lab up`, in place of a demo"
     )
     number: dict[str, Any] = {"type": at_least_one, "metavar": "N"}
-    parser.add_argument("--web", default=1, help="processes that answer calls (default: %(default)s)", **number)
+    cores = min(2, os.cpu_count() or 1)
+    parser.add_argument("--web", default=cores, help="processes that answer calls (default: %(default)s)", **number)
     parser.add_argument("--workers", default=2, help="processes that do jobs (default: %(default)s)", **number)
     return parser.parse_args(words)
 

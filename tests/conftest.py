@@ -37,7 +37,7 @@ def no_rules_of_another_test():
 @pytest.fixture(autouse=True)
 def no_settings_of_another_test(monkeypatch):
     """And none that are read again while queries are counted."""
-    monkeypatch.setattr(store, "KEPT_FOR", 3600.0)
+    monkeypatch.setattr(store.STORE._kept, "seconds", 3600.0)
     STORE.forget()
 
 

@@ -1,7 +1,6 @@
-"""Answers ``core.settings``. Every process keeps all stored values for a second: settings are read on hot paths."""
+"""Answers ``core.settings``. Every process keeps all stored values: settings are read on hot paths."""
 
 import logging
-import time
 from typing import Any, NamedTuple
 
 from django.db import DatabaseError
@@ -9,10 +8,10 @@ from django.db import DatabaseError
 from apps.configuration.models import Value
 from apps.configuration.places import GLOBALLY, Place, places_of
 from apps.core import ports, secret
+from apps.core.kept import Kept
 from apps.core.retry import atomically
 
 log = logging.getLogger(__name__)
-KEPT_FOR = 1.0  # seconds
 
 
 class Stored(NamedTuple):
@@ -24,7 +23,7 @@ class Stored(NamedTuple):
 class Store:
     def __init__(self) -> None:
         self._values: dict[tuple[str, str, int], Stored] = {}
-        self._until = 0.0
+        self._kept = Kept(seconds=1)
 
     def value(self, setting: Any, scope: Any | None) -> str | None:
         found = self.found(setting, scope)
@@ -54,22 +53,23 @@ class Store:
         self._changed(name)
 
     def _changed(self, name: str) -> None:
-        self.forget()
+        self._kept.outdated()
         for answer in ports.setting_changed.all():
             answer(name)
 
     def forget(self) -> None:
-        self._until = 0.0
+        self._kept.forget()
 
     def _refresh(self) -> None:
-        if time.monotonic() < self._until:
+        if self._kept.is_good:
             return
+        began = self._kept.word()
         try:
             rows = Value.objects.values_list("name", "kind", "row_id", "value", "updated", "updated_by")
             self._values = {row[:3]: Stored(*row[3:]) for row in rows}
         except DatabaseError as error:  # an answer that says so has settings too; it goes on with what was known
             log.warning("settings cannot be read, going on with those of before: %s", error)
-        self._until = time.monotonic() + KEPT_FOR
+        self._kept.taken(began)
 
 
 STORE = Store()

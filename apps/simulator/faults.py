@@ -1,21 +1,20 @@
-"""Faults and latencies of simulated calls. Those that are set are read twice a second by each process."""
+"""Faults and latencies of simulated calls. Every process keeps those that are set."""
 
 import random
-import time
 
 from django.db.models import F
 
+from apps.core.kept import Kept
 from apps.infrastructure.models import Host
 from apps.simulator.models import Fault
 
-KEPT_FOR = 0.5  # seconds
 LEVELS = ("host", "cluster", "pod", "zone")  # the nearest one first
 
 
 class Faults:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
-        self._until = 0.0
+        self._kept = Kept(seconds=0.5)
         self._places: dict[int, dict[str, int]] = {}
 
     def find(self, host: int, call: str) -> Fault | None:
@@ -26,15 +25,16 @@ class Faults:
                 return fault
         return None
 
-    def forget(self) -> None:
-        self._until = 0.0
+    def outdated(self) -> None:
+        self._kept.outdated()
 
     def _refresh(self) -> None:
-        if time.monotonic() < self._until:
+        if self._kept.is_good:
             return
+        began = self._kept.word()
         rows = Fault.objects.exclude(times=0).order_by("pk")
         self._faults = sorted(rows, key=_distance)
-        self._until = time.monotonic() + KEPT_FOR
+        self._kept.taken(began)
 
     def _hits(self, fault: Fault, host: int, call: str) -> bool:
         if fault.call not in ("", call) or (fault.percent < 100 and random.randrange(100) >= fault.percent):  # noqa: S311

@@ -24,7 +24,7 @@ from tests.chaos.client import Client
 from tests.chaos.load import Tenant
 from tests.clouds import CODE, Cloud
 
-VICTIMS = ("web", "worker", "job", "scheduler", "valkey")
+VICTIMS = ("web", "web-2", "worker", "job", "scheduler", "valkey")
 DURABLE = "--innodb-flush-log-at-trx-commit=2"  # what was committed outlives the server
 AFTER = 90.0  # seconds that may pass until everything has ended, once leases are due
 
@@ -51,7 +51,7 @@ def torment(cloud: Cloud, options: argparse.Namespace, stack: ExitStack) -> int:
     server = stack.enter_context(mariadb.running(DURABLE)) if options.database == "mariadb" else None
     if server:
         cloud.environment["DATABASE_URL"] = server.url()
-    cloud.up()
+    cloud.up("--web", "2")
     stack.callback(cloud.down)
     told = cloud.told()
     verdict(cloud, "--faults").check_returncode()
@@ -115,7 +115,7 @@ def judge(cloud: Cloud) -> int:
     """Start the tree anew, let its leases end, and look until nothing is under way any more."""
     cloud.down()
     verdict(cloud, "--hurry").check_returncode()
-    cloud.up()
+    cloud.up("--web", "2")
     end = time.monotonic() + AFTER
     while verdict(cloud).returncode and time.monotonic() < end:
         time.sleep(2)

@@ -6,7 +6,7 @@ from tests.clouds import Cloud
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
     """One for all tests of a module, running and without a demo."""
-    cloud = Cloud(tmp_path_factory.mktemp("cloud")).up("--no-demo")
+    cloud = Cloud(tmp_path_factory.mktemp("cloud")).up("--no-demo", "--web", "2")
     yield cloud
     cloud.down()
 

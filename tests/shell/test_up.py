@@ -7,6 +7,7 @@ import stat
 
 import pytest
 
+from tests.chaos.client import Client
 from tests.clouds import Cloud, alive, descendants, until
 
 
@@ -75,7 +76,32 @@ def test_several_web_processes_answer_on_one_port_and_count_together(fresh):
     assert 'cloudportal_api_calls_total{command="listZones",status="401"} 7.0' in text(fresh, "/metrics")
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "scheduler", "valkey", "job"])
+def test_a_setting_holds_at_once_in_every_process(fresh):
+    fresh.up("--no-demo", "--web", "2")
+    pids = fresh.tree()["web"] | fresh.tree()["web-2"]
+    boss = fresh.told()["users"][0]
+
+    def kinds():
+        return {pid: answered_by(fresh, pid, pids - {pid}) for pid in pids}
+
+    assert set(kinds().values()) == {"application/json"}
+    for word in ("text/javascript", "application/json"):
+        client = Client(fresh.told()["api"], boss["apikey"], boss["secretkey"])
+        client.call("updateConfiguration", name="json.content.type", value=f"{word}; charset=UTF-8")
+        assert set(kinds().values()) == {word}
+
+
+def answered_by(cloud, pid, others):
+    """The kind of what this process answers: whoever accepts while the others stand still is the one."""
+    for other in others:
+        os.kill(other, signal.SIGSTOP)
+    kind = answered(cloud, "/client/api?command=listZones&response=json").headers.get_content_type()
+    for other in others:
+        os.kill(other, signal.SIGCONT)
+    return kind
+
+
+@pytest.mark.parametrize("name", ["web", "web-2", "worker", "scheduler", "valkey", "job"])
 def test_a_killed_process_is_replaced_and_no_request_refused(cloud, name):
     until(lambda: len(cloud.tree().get("job", ())) == 2)
     before = cloud.tree()[name]
@@ -87,7 +113,7 @@ def test_a_killed_process_is_replaced_and_no_request_refused(cloud, name):
     until(
         lambda: (
             {kind: len(pids) for kind, pids in cloud.tree().items()}
-            == {"web": 1, "worker": 1, "scheduler": 1, "valkey": 1, "job": 2}
+            == {"web": 1, "web-2": 1, "worker": 1, "scheduler": 1, "valkey": 1, "job": 2}
         )
     )
 

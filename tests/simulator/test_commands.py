@@ -18,7 +18,8 @@ NOW = {"within": 1.0}
 
 @pytest.fixture(autouse=True)
 def nothing_kept():
-    FAULTS.__init__()
+    FAULTS.outdated()
+    FAULTS._places.clear()
 
 
 @pytest.fixture

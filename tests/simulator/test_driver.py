@@ -17,7 +17,8 @@ NOW = {"within": 1.0}
 
 @pytest.fixture(autouse=True)
 def nothing_kept():
-    FAULTS.__init__()
+    FAULTS.outdated()
+    FAULTS._places.clear()
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def host(make):
 
 def fault(**how):
     Fault.objects.create(**how)
-    FAULTS.forget()
+    FAULTS.outdated()
 
 
 def machine(disk="d"):

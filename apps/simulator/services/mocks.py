@@ -52,7 +52,7 @@ def configure(
     times: int | None = None,
     answer: str = "",
 ) -> Fault:
-    """From now on, in half a second at the latest, these calls are slow or go wrong."""
+    """From now on these calls are slow or go wrong."""
     how = read(value)
     if answer:
         how["outcome"] = outcome_of(answer)
@@ -67,7 +67,7 @@ def configure(
         **{word: place.pk if place else 0 for word, place in places.items()},
         **how,
     )
-    FAULTS.forget()
+    FAULTS.outdated()
     return row
 
 
@@ -141,4 +141,4 @@ def remove(key: int | None = None) -> None:
     rows = Fault.objects.all() if key is None else Fault.objects.filter(pk=key)
     if not rows.delete()[0] and key is not None:
         raise InvalidParameter(f"id: nothing is set under number {key}")
-    FAULTS.forget()
+    FAULTS.outdated()

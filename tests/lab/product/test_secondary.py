@@ -2,13 +2,11 @@
 
 import gzip
 import threading
-import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from apps.configuration.store import KEPT_FOR
 from tests.lab.product.site import named
 from tests.lab.tools.hosts import until
 
@@ -28,7 +26,6 @@ def shop(site):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     allowed = {"name": "secstorage.allowed.internal.sites", "value": str(site.lab.ranges.management)}
     site.root.call("updateConfiguration", **allowed)
-    time.sleep(1.1 * KEPT_FOR)  # so long a process goes on with the settings that it knows
     yield f"http://{server.server_address[0]}:{server.server_port}"
     server.shutdown()
 
