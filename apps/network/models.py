@@ -65,6 +65,7 @@ class Network(OwnedResource):
         indexes = [
             *OwnedResource.Meta.indexes,
             models.Index(fields=["state", "idle_since"], name="idle_networks"),
+            models.Index(fields=["is_public"], name="public_networks"),
         ]
 
 

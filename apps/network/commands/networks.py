@@ -9,7 +9,7 @@ from apps.core.callers import ROOT, USER, Access, Caller
 from apps.core.commands import AsyncCommand, Command, command
 from apps.core.errors import InvalidParameter, PermissionDenied
 from apps.core.lists import OwnedListCommand, scope_of
-from apps.core.reach import NOBODY, under
+from apps.core.reach import NOBODY, keys_of, under
 from apps.core.refs import Compound, Owner, Ref, RefFilter
 from apps.core.scope import named_account, owner_of_new, reachable_domain, reachable_project
 from apps.core.wire import Bool, Field, List, Str
@@ -209,11 +209,12 @@ class ListNetworks(OwnedListCommand):
         if "id" in given:
             return super().visible(given) if self.caller.is_root else Network.objects.visible_to(self.caller)
         accounts, path = self.for_whom(given)
-        shared = Network.reach.given_to(accounts, path)
+        ways = Network.reach.ways_to(accounts, path)
         below = given.get("isrecursive") or (given.get("listall") and not given.get("account"))
         if below and (self.caller.is_root or self.caller.is_domain_admin):
-            shared |= under(path, "domain__path")
-        whose = shared & SHARED[word]
+            # NULL is said to the database too: else it reads all networks, for which of few it could look at alone.
+            ways.append(Q(domain__isnull=False) & under(path, "domain__path"))
+        whose = Q(pk__among=keys_of(Network.all_tenants.filter(SHARED[word]), ways))
         if word in ("all", "account", "accountdomain"):
             whose |= scope.resolve(self.caller, scope_of(given))
         return Network.all_tenants.filter(whose)
