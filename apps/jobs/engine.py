@@ -168,7 +168,8 @@ class _Work:
         for parent, queue in WAITING(child=run.pk):
             FlowRun.objects.filter(pk=parent).update(wake_at=timezone.now(), waits_for=None)
             wake.flow(parent, queue)
-        wake.next_in_line(locks.release(run))
+        if run.job_id is None:  # else the job has the locks, and gives them back when it ends
+            wake.next_in_line(locks.release(run))
         if run.job:
             finish.succeed(run.job, self._answer()) if done else finish.fail(run.job, error_of(run))
 
