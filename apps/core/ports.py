@@ -70,6 +70,10 @@ class Watch(Protocol):
         """The latest of these about one row, by its uuid."""
         ...
 
+    def placements(self, caller: Any, model: str, keys: Collection[str]) -> Mapping[str, Mapping[str, Any]]:
+        """The same of several rows at once, by uuid; those without one are left out."""
+        ...
+
     def lately(self, accounts: Collection[int], since: datetime) -> Sequence[Mapping[str, Any]]:
         """``account``, ``job``, ``status`` and ``progress`` of their jobs that are under way or ended since then."""
         ...
