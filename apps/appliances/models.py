@@ -12,7 +12,7 @@ from apps.machines.models import VirtualMachine
 from apps.network.models import Network, RangeAddress
 
 K = VirtualMachine.Kind
-# Machines of the system count against nobody: `is_counted` says nothing more of them, but has the index that finds them.
+# Machines of the system count against nobody: `is_counted` says nothing new of them, and has the index that finds them.
 
 
 class RouterMachine(VirtualMachine):

@@ -17,7 +17,7 @@ class Listed:
         spec = dispatch.authorised(visit.who, name)
         given = flatten(params)
         check_text(given)
-        self.command = spec.cls(visit.who)
+        self.command: Any = spec.cls(visit.who)
         self.given = spec.parse(visit.who, given)
 
     @property
