@@ -74,6 +74,18 @@ class Watch(Protocol):
         """The same of several rows at once, by uuid; those without one are left out."""
         ...
 
+    def ended(self, caller: Any, since: datetime, *, only_failed: bool = False) -> Sequence[Mapping[str, Any]]:
+        """Jobs of all whom the caller reaches that ended since then, the newest first, not more than a page: ``job``,
+        ``command``, ``status``, ``code`` and ``text`` of its error, ``account``, ``domain``, ``user``, ``created``,
+        ``completed``; ``kind``, ``row`` and ``name`` of what it is about; ``again``: the parameters with which it may
+        be sent once more, or None.
+        """
+        ...
+
+    def one(self, caller: Any, job: str) -> Mapping[str, Any] | None:
+        """The same of one job, whether it has ended or not; None for one that the caller may not act for."""
+        ...
+
     def lately(self, accounts: Collection[int], since: datetime) -> Sequence[Mapping[str, Any]]:
         """``account``, ``job``, ``status`` and ``progress`` of their jobs that are under way or ended since then."""
         ...

@@ -11,10 +11,12 @@ from django.utils import timezone
 from apps.core.callers import Access, Caller
 from apps.core.errors import text_for
 from apps.core.reach import Owned
+from apps.jobs import ended
 from apps.jobs.flows import FLOWS, error_of
 from apps.jobs.models import FlowRun, Job
 
 REACH = Owned(owner="account_id", path="account__domain__path")
+AT_ONCE = 100  # jobs that have ended
 MANY = 200  # jobs that one look tells of
 Phase = FlowRun.Phase
 
@@ -44,6 +46,15 @@ class Watcher:
         latest = told.order_by().values("row_id").annotate(latest=Max("pk")).values("latest")
         found = Job.objects.filter(pk__in=latest).values_list("row_id", "explanation") if rows else ()
         return {str(rows[row]): explanation for row, explanation in found}
+
+    def ended(self, caller: Caller, since: datetime, *, only_failed: bool = False) -> Sequence[Mapping[str, Any]]:
+        status = (Job.Status.FAILED,) if only_failed else (Job.Status.FAILED, Job.Status.SUCCEEDED)
+        rows = Job.objects.filter(REACH.q(caller, Access.LIST), completed__gte=since, status__in=status)
+        return ended.told(rows.order_by("-completed", "-pk")[:AT_ONCE])
+
+    def one(self, caller: Caller, job: str) -> Mapping[str, Any] | None:
+        found = ended.told(Job.objects.filter(REACH.q(caller, Access.OPERATE), uuid=job))
+        return found[0] if found else None
 
     def lately(self, accounts: Collection[int], since: datetime) -> Sequence[Mapping[str, Any]]:
         rows = Job.objects.filter(Q(status__in=Job.LIVE) | Q(completed__gte=since), account__in=accounts)
