@@ -49,7 +49,12 @@ def explained(vm, caller, told):
 def choice(host, count=3, text="first of 3"):
     names = [{"id": str(host.uuid), "name": host.name, "weights": {"random": 0.5}}]
     more = [{"id": f"other-{number}", "name": "o", "weights": {"random": 0.1}} for number in range(count - 1)]
-    return {"host": {"id": str(host.uuid)}, "text": f"{host.name}: {text}", "candidates": [*names, *more]}
+    return {
+        "host": {"id": str(host.uuid), "name": host.name},
+        "planner": "P",
+        "text": f"{host.name}: {text}",
+        "candidates": [*names, *more],
+    }
 
 
 def cells(page, label):

@@ -215,6 +215,15 @@ def test_the_last_of_several_is_the_one_that_is_sent_again(browser, root, alice,
     assert re.findall(r'href="/jobs/([0-9a-f-]+)/again"', page) == [str(Job.objects.latest("pk").uuid)]
 
 
+def test_a_user_with_another_name_than_its_account_is_told_too(browser, root, make, off, alice):
+    user = alice.account.users.get()
+    type(user).all_tenants.filter(pk=user.pk).update(username="al")
+    about = {"row_kind": "machines.virtualmachine", "row_id": off.pk, "status": "failed", "completed": timezone.now()}
+    Job.objects.create(account=alice.account, user=user, command="stopVirtualMachine", params={}, **about)
+
+    assert "al · alice" in of_others(browser(root).page("/jobs"))
+
+
 def test_tenants_have_no_such_page(browser, alice, make, failed):
     assert browser(alice).get(f"/jobs/{failed.uuid}/again").status_code == 404
     assert browser(make.caller("bob")).get(f"/jobs/{failed.uuid}/again").status_code == 404

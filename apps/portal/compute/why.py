@@ -65,7 +65,9 @@ def _choice(told: Mapping[str, Any]) -> Reasons:
         steps.append(Step(status="done", text=format_html("{}: {}", said, link)))
     rest = len(told["candidates"]) - SHOWN
     more = _("%(count)s more would do") % {"count": rest} if rest > 0 else ""
-    return Reasons(str(told.get("text", "")), steps, more)
+    said = short_reason(told, str(chosen))
+    text = f"{told['host']['name']}: {said} ({told.get('planner', '')})" if said else str(told.get("text", ""))
+    return Reasons(text, steps, more)
 
 
 def _candidate(each: Mapping[str, Any], is_chosen: bool) -> Step:

@@ -67,7 +67,8 @@ class Other:
 
     @property
     def who(self) -> str:
-        return " · ".join(part for part in (self.told["user"], self.told["account"]) if part)
+        """Often they are called the same."""
+        return " · ".join(dict.fromkeys(part for part in (self.told["user"], self.told["account"]) if part))
 
     @property
     def took(self) -> str:
