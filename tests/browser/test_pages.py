@@ -1,5 +1,7 @@
 """Every page, in both sizes and themes: nothing too wide or cut, accessible, light; and its picture."""
 
+import time
+
 import pytest
 
 from tests.browser.conftest import HEAVY, MANY
@@ -68,7 +70,9 @@ OF_OPERATORS = {
     "hosts": "/hosts",
     "hosts-filters": "/hosts?panel=filters&state=Up",
     "host": "/hosts/{host}",
+    "host-elsewhere": "/hosts/{host}?elsewhere=1",
     "host-machines": "/hosts/{host}/machines",
+    "host-storage": "/hosts/{host}/primary-storage",
     "host-events": "/hosts/{host}/events",
     "host-maintenance": "/do/prepareHostForMaintenance?id={host}",
     "host-add": "/do/addHost",
@@ -101,7 +105,24 @@ OF_OPERATORS = {
     "alerts": "/alerts",
     "machine-of-root": "/machines/{vm}",
     "events-of-root": "/events",
+    "jobs-of-root": "/jobs",
+    "job-of-another": "/jobs/{failed}",
+    "job-again": "/jobs/{failed}/again",
     "zone-wizard": "/zones/new",
+}
+OF_DOMAIN_ADMINS = {
+    "domain-dashboard": "/",
+    "domain-machines": "/machines",
+    "domain-jobs": "/jobs",
+    "domain-routers": "/routers",
+    "domain-domains": "/domains/{domain}",
+    "domain-accounts": "/accounts",
+    "domain-account": "/accounts/{account}",
+    "domain-account-new": "/do/createAccount",
+    "domain-users": "/users",
+    "domain-roles": "/roles",
+    "domain-offerings": "/compute-offerings",
+    "domain-job": "/jobs/{failed_of_tenant}",
 }
 WAYS = [(size, theme) for size in ("wide", "narrow") for theme in ("light", "dark")]
 
@@ -131,12 +152,22 @@ def ids(api):
 
 
 @pytest.fixture(scope="module")
-def rows(root_api, ids):
+def rows(root_api, api, ids):
     """One of each kind that operators look at."""
     every = {"listall": True}
-    host = root_api.listHosts(type="Routing")["host"][0]
+    hosts = root_api.listHosts(type="Routing")["host"]
+    host, away = hosts[0], next(each for each in hosts if each["zoneid"] != hosts[0]["zoneid"])
     account = root_api.listAccounts(name="lab", **every)["account"][0]
+    stopped = next(vm for vm in root_api.listVirtualMachines(id=ids["stopped"])["virtualmachine"])
+    elsewhere = away if stopped["zoneid"] == host["zoneid"] else host
+    failed = root_api.startVirtualMachine(id=stopped["id"], hostid=elsewhere["id"])["jobid"]
+    of_tenant = api.updateVMAffinityGroup(id=stopped["id"], affinitygroupnames="nosuch")["jobid"]
+    for job in (failed, of_tenant):
+        while root_api.queryAsyncJobResult(jobid=job)["jobstatus"] == 0:
+            time.sleep(0.2)
     return ids | {
+        "failed": failed,
+        "failed_of_tenant": of_tenant,
         "zone": host["zoneid"],
         "pod": host["podid"],
         "cluster": host["clusterid"],
@@ -194,6 +225,34 @@ def test_every_page_of_an_operator_is_accessible_and_fits(person, rows):
     someone = person().log_in("admin", "ROOT")
 
     assert looked_at(someone, OF_OPERATORS, rows) == {}
+
+
+def test_every_page_of_a_domain_administrator_is_accessible_and_fits(person, rows):
+    someone = person().log_in("acme", "acme")
+
+    assert looked_at(someone, OF_DOMAIN_ADMINS, rows) == {}
+
+
+@pytest.mark.parametrize(
+    ("who", "pages"),
+    [
+        (("lab", "acme/lab"), PLAIN | OF_A_MACHINE),
+        (("acme", "acme"), OF_DOMAIN_ADMINS),
+        (("admin", "ROOT"), OF_OPERATORS),
+    ],
+    ids=["tenant", "domain administrator", "operator"],
+)
+def test_longer_words_fit_too(person, rows, who, pages):
+    """In German: nothing is cut or pushed off the screen."""
+    someone, found = person(language="de").log_in(*who), {}
+    for name, path in pages.items():
+        someone.go(path.format(**rows))
+        for size in ("wide", "narrow"):
+            someone.dress(size, "light")
+            if wrong := [*([someone.too_wide()] if someone.too_wide() > 0 else []), *someone.cut()]:
+                found[name, size] = wrong
+
+    assert found == {}
 
 
 def test_every_step_of_the_wizard_is_accessible_and_fits(person):
