@@ -32,7 +32,11 @@ OPERATOR = {
 } | {"why-here": "/machines/{vm}"}
 
 
-def picture(someone, name, ready=lambda page: None):
+def nothing(page):
+    pass
+
+
+def picture(someone, name, ready=nothing):
     """The page as it stands, and the same in the other languages; ``ready`` waits until it is worth a picture."""
     ready(someone.page)
     shoot(someone, FOLDER, name)
@@ -46,6 +50,18 @@ def picture(someone, name, ready=lambda page: None):
 def drawn(page):
     page.wait_for_selector('[data-console][data-state="connected"]')
     page.wait_for_timeout(1500)  # until the first picture is drawn
+
+
+def measured(page):
+    """A host has told how busy it is."""
+    for _ in range(40):
+        if page.locator("#load").count():
+            return
+        page.wait_for_timeout(2000)
+        page.reload()
+
+
+READY = {"host": measured}
 
 
 def planned(page):
@@ -75,7 +91,7 @@ def test_every_picture_that_the_guides_name_is_made_in_every_language(person, ro
         someone.page.set_viewport_size(SIZE)
         for name, path in pages.items():
             someone.go(path.format(**rows))
-            picture(someone, name)
+            picture(someone, name, READY.get(name, nothing))
     tenant.go(OF_A_MACHINE["machine-console"].format(**rows))
     picture(tenant, "machine-console", drawn)
     walk_to_name(tenant)
