@@ -141,8 +141,17 @@ class Tenants(Protocol):
     def caller(self, user_id: int | None, account_id: int) -> Any: ...
 
 
+class Elsewhere(Protocol):
+    def __call__(self, keys: Collection[str]) -> Mapping[str, Mapping[str, Any] | None]:
+        """Where a few machines, by uuid, would start if their host went, as explanations tell a choice; None where one
+        has no other place now. It names hosts: for root administrators only.
+        """
+        ...
+
+
 jobs: Port[Jobs] = Port("core.jobs")
 watch: Port[Watch] = Port("core.watch")
+elsewhere: Port[Elsewhere] = Port("core.elsewhere")
 events: Port[Events] = Port("core.events")
 limits: Port[Limits] = Port("core.limits")
 rules: Port[Rules] = Port("core.rules")

@@ -10,7 +10,6 @@ from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from apps.compute.services import places
 from apps.core import ports
 from apps.portal import looks
 from apps.portal.appliances.kinds import ROUTER, SYSTEM_MACHINE
@@ -103,7 +102,7 @@ class PlacedHere(RowsCard):
         assert self.whole is not None  # noqa: S101
         keys = [row["id"] for row in self.found.rows]
         told = ports.watch.one().placements(self.visit.who, MACHINE.label, keys)
-        others = places.elsewhere(keys) if self.is_asked else {}
+        others = ports.elsewhere.one()(keys) if self.is_asked else {}
         for row in self.found.rows:
             row["why"] = short_reason(told.get(row["id"], {}), self.page.row["id"])
             row["elsewhere"] = others.get(row["id"])
