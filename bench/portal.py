@@ -19,6 +19,7 @@ from django.test import Client  # noqa: E402
 
 from apps.accounts.models import Account, User  # noqa: E402
 from apps.accounts.services import sign_on  # noqa: E402
+from apps.infrastructure.models import Host  # noqa: E402
 from apps.machines.models import VirtualMachine  # noqa: E402
 from apps.portal.gate import COOKIE  # noqa: E402
 from bench.measure import table  # noqa: E402
@@ -42,6 +43,7 @@ PAGES = (
     "/machines/new/1",
     "/do/createVolume",
     "/search?q=vm-7",
+    "/search?q=nothinglikeit",
     "/templates",
     "/security-groups",
 )
@@ -105,9 +107,11 @@ def main() -> None:
         account = accounts.get(name=name)
         client = browser(account)
         machine = VirtualMachine.all_tenants.filter(owner=account).first()
+        host = Host.all_tenants.exclude(machines=None).first() if who == "root" else None
+        of_host = (f"/hosts/{host.uuid}", f"/hosts/{host.uuid}?elsewhere=1") if host else ()
         own = (f"/machines/{machine.uuid}", f"/do/destroyVirtualMachine?id={machine.uuid}") if machine else ()
         more = OF_OPERATORS if who == "root" else ()
-        rows += [measured(page, who, client) for page in (*PAGES, *more, *own)]
+        rows += [measured(page, who, client) for page in (*PAGES, *more, *of_host, *own)]
     table(f"Pages, {given.rows} machines, {connection.vendor}", HEAD, rows)
 
 

@@ -12,12 +12,13 @@ from apps.machines.models import VirtualMachine
 from apps.network.models import Network, RangeAddress
 
 K = VirtualMachine.Kind
+# Machines of the system count against nobody: `is_counted` says nothing new of them, and has the index that finds them.
 
 
 class RouterMachine(VirtualMachine):
     """What the label of a router stands for on the wire: machines of that kind only."""
 
-    named: ClassVar[Q] = Q(kind=K.ROUTER)
+    named: ClassVar[Q] = Q(kind=K.ROUTER, is_counted=False)
 
     class Meta(VirtualMachine.Meta):
         proxy = True
@@ -27,7 +28,7 @@ class RouterMachine(VirtualMachine):
 class SystemMachine(VirtualMachine):
     """Secondary storage VMs and console proxies: root's, whoever owns their rows."""
 
-    named: ClassVar[Q] = Q(kind__in=(K.SECONDARY_STORAGE, K.CONSOLE_PROXY))
+    named: ClassVar[Q] = Q(kind__in=(K.SECONDARY_STORAGE, K.CONSOLE_PROXY), is_counted=False)
     reach: ClassVar[Reach] = Infrastructure()
 
     class Meta(VirtualMachine.Meta):

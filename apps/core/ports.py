@@ -70,6 +70,22 @@ class Watch(Protocol):
         """The latest of these about one row, by its uuid."""
         ...
 
+    def placements(self, caller: Any, model: str, keys: Collection[str]) -> Mapping[str, Mapping[str, Any]]:
+        """The same of several rows at once, by uuid; those without one are left out."""
+        ...
+
+    def ended(self, caller: Any, since: datetime, *, only_failed: bool = False) -> Sequence[Mapping[str, Any]]:
+        """Jobs of all whom the caller reaches that ended since then, the newest first, not more than a page: ``job``,
+        ``command``, ``status``, ``code`` and ``text`` of its error, ``account``, ``domain``, ``user``, ``created``,
+        ``completed``; ``kind``, ``row`` and ``name`` of what it is about; ``again``: the parameters with which it may
+        be sent once more, or None.
+        """
+        ...
+
+    def one(self, caller: Any, job: str) -> Mapping[str, Any] | None:
+        """The same of one job, whether it has ended or not; None for one that the caller may not act for."""
+        ...
+
     def lately(self, accounts: Collection[int], since: datetime) -> Sequence[Mapping[str, Any]]:
         """``account``, ``job``, ``status`` and ``progress`` of their jobs that are under way or ended since then."""
         ...
@@ -127,8 +143,17 @@ class Tenants(Protocol):
     def caller(self, user_id: int | None, account_id: int) -> Any: ...
 
 
+class Elsewhere(Protocol):
+    def __call__(self, keys: Collection[str]) -> Mapping[str, Mapping[str, Any] | None]:
+        """Where a few machines, by uuid, would start if their host went, as explanations tell a choice; None where one
+        has no other place now. It names hosts: for root administrators only.
+        """
+        ...
+
+
 jobs: Port[Jobs] = Port("core.jobs")
 watch: Port[Watch] = Port("core.watch")
+elsewhere: Port[Elsewhere] = Port("core.elsewhere")
 events: Port[Events] = Port("core.events")
 limits: Port[Limits] = Port("core.limits")
 rules: Port[Rules] = Port("core.rules")

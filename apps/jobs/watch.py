@@ -5,16 +5,18 @@ from datetime import datetime
 from typing import Any
 
 from django.apps import apps
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.utils import timezone
 
 from apps.core.callers import Access, Caller
 from apps.core.errors import text_for
 from apps.core.reach import Owned
+from apps.jobs import ended
 from apps.jobs.flows import FLOWS, error_of
 from apps.jobs.models import FlowRun, Job
 
 REACH = Owned(owner="account_id", path="account__domain__path")
+AT_ONCE = 50  # jobs that have ended
 MANY = 200  # jobs that one look tells of
 Phase = FlowRun.Phase
 
@@ -33,16 +35,27 @@ class Watcher:
         return Job.objects.filter(uuid=job).values_list("explanation", flat=True).first()
 
     def placement(self, caller: Caller, model: str, key: str) -> Mapping[str, Any] | None:
+        return self.placements(caller, model, [key]).get(key)
+
+    def placements(self, caller: Caller, model: str, keys: Collection[str]) -> Mapping[str, Mapping[str, Any]]:
         """Of machines, those that look for a place are few among the jobs about one row."""
         if not caller.is_root:
-            return None
-        row = apps.get_model(model).all_tenants.filter(uuid=key).values_list("pk", flat=True).first()
-        told = (
-            Job.objects.filter(row_kind=model.lower(), row_id=row, explanation__isnull=False)
-            if row
-            else Job.objects.none()
-        )
-        return told.order_by("-pk").values_list("explanation", flat=True).first()
+            return {}
+        rows = dict(apps.get_model(model).all_tenants.filter(uuid__in=keys).values_list("pk", "uuid"))
+        told = Job.objects.filter(row_kind=model.lower(), row_id__in=rows, explanation__isnull=False)
+        latest = told.order_by().values("row_id").annotate(latest=Max("pk")).values("latest")
+        found = Job.objects.filter(pk__in=latest).values_list("row_id", "explanation") if rows else ()
+        return {str(rows[row]): explanation for row, explanation in found}
+
+    def ended(self, caller: Caller, since: datetime, *, only_failed: bool = False) -> Sequence[Mapping[str, Any]]:
+        failed = {"status": Job.Status.FAILED} if only_failed else {}
+        rows = Job.objects.filter(REACH.q(caller, Access.LIST), completed__gte=since, **failed)
+        keys = list(rows.order_by("-completed", "-pk").values_list("pk", flat=True)[:AT_ONCE])
+        return ended.told(Job.objects.filter(pk__in=keys).order_by("-completed", "-pk")) if keys else []
+
+    def one(self, caller: Caller, job: str) -> Mapping[str, Any] | None:
+        found = ended.told(Job.objects.filter(REACH.q(caller, Access.OPERATE), uuid=job))
+        return found[0] if found else None
 
     def lately(self, accounts: Collection[int], since: datetime) -> Sequence[Mapping[str, Any]]:
         rows = Job.objects.filter(Q(status__in=Job.LIVE) | Q(completed__gte=since), account__in=accounts)

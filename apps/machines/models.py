@@ -79,6 +79,8 @@ class VirtualMachine(OwnedResource):
             models.Index(fields=["state", "destroyed"], name="machines_to_expunge"),
             models.Index(fields=["host", "removed"], name="machines_of_host"),
             models.Index(fields=["name"], name="machines_by_name"),
+            # Those of the system are few among users', and no query for users' machines can take this one for its own.
+            models.Index(fields=["is_counted", "kind", "removed", "id"], name="machines_of_system"),
         ]
 
 

@@ -92,6 +92,7 @@ class Kind:
     titles: tuple[str, ...] = ("name",)  # fields that call a row by name, the best first
     key: str = "id"
     asking: Mapping[str, str] = field(default_factory=dict)  # parameters that the list always gets
+    brief: Mapping[str, str] = field(default_factory=dict)  # parameters of a list that wants little of each row
     choosing: Mapping[str, str] = field(default_factory=dict)  # those of a choice among its rows
     actions: Sequence[Action] = ()
     creating: str = ""  # the command that makes one

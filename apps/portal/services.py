@@ -61,6 +61,11 @@ def claim(user: Any, token: str) -> SentForm:
     owner, word = signing.loads(token, salt="form", max_age=FORM_LIVES)
     if owner != user.pk:
         raise signing.BadSignature("the form of somebody else")
+    return claim_once(user, word)
+
+
+def claim_once(user: Any, word: str) -> SentForm:
+    """The same for what is done once whoever does it; ``word`` calls it."""
     try:
         with transaction.atomic():
             return SentForm.objects.create(token=word, user=user)

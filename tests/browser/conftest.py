@@ -140,6 +140,19 @@ class Person:
             .map(e => e.textContent.trim().slice(0, 40))"""
         )
 
+    def broken(self):
+        """Words of labels that go on in the next line."""
+        return self.page.evaluate(
+            """() => [...document.querySelectorAll('main :is(.use > span:first-child, h2, th, dt, .btn)')]
+            .filter(e => e.offsetParent && e.firstChild && e.firstChild.nodeType === 3)
+            .flatMap(e => [...e.firstChild.data.matchAll(/[\\p{L}]+/gu)].filter(word => {
+                const range = document.createRange();
+                range.setStart(e.firstChild, word.index);
+                range.setEnd(e.firstChild, word.index + word[0].length);
+                return new Set([...range.getClientRects()].map(box => Math.round(box.top))).size > 1;
+            }).map(word => word[0]))"""
+        )
+
     def shot(self, name):
         SHOTS.mkdir(parents=True, exist_ok=True)
         self.page.evaluate("document.fonts.ready")

@@ -17,7 +17,7 @@ def test_a_host_enters_maintenance_and_comes_back(root, root_api):
     host = next(each for each in root_api.listHosts(type="Routing")["host"] if each["id"] not in taken)
 
     root.go(f"/hosts/{host['id']}")
-    assert "No machine has to move" in root.text()
+    assert "No machine of a user has to be stopped" in root.text()
     root.page.locator("[data-primary]").click()
     root.page.wait_for_load_state()
     root.page.locator("[data-send]").first.click()

@@ -1,7 +1,10 @@
 """Every page, in both sizes and themes: nothing too wide or cut, accessible, light; and its picture."""
 
+import time
+
 import pytest
 
+from tests.browser import conftest
 from tests.browser.conftest import HEAVY, MANY
 
 PLAIN = {
@@ -68,7 +71,9 @@ OF_OPERATORS = {
     "hosts": "/hosts",
     "hosts-filters": "/hosts?panel=filters&state=Up",
     "host": "/hosts/{host}",
+    "host-elsewhere": "/hosts/{host}?elsewhere=1",
     "host-machines": "/hosts/{host}/machines",
+    "host-storage": "/hosts/{host}/primary-storage",
     "host-events": "/hosts/{host}/events",
     "host-maintenance": "/do/prepareHostForMaintenance?id={host}",
     "host-add": "/do/addHost",
@@ -101,8 +106,26 @@ OF_OPERATORS = {
     "alerts": "/alerts",
     "machine-of-root": "/machines/{vm}",
     "events-of-root": "/events",
+    "jobs-of-root": "/jobs",
+    "job-of-another": "/jobs/{failed}",
+    "job-again": "/jobs/{failed}/again",
     "zone-wizard": "/zones/new",
 }
+OF_DOMAIN_ADMINS = {
+    "domain-dashboard": "/",
+    "domain-machines": "/machines",
+    "domain-jobs": "/jobs",
+    "domain-routers": "/routers",
+    "domain-domains": "/domains/{domain}",
+    "domain-accounts": "/accounts",
+    "domain-account": "/accounts/{account}",
+    "domain-account-new": "/do/createAccount",
+    "domain-users": "/users",
+    "domain-roles": "/roles",
+    "domain-offerings": "/compute-offerings",
+    "domain-job": "/jobs/{failed_of_tenant}",
+}
+SIZES = {**conftest.SIZES, "laptop": {"width": 1200, "height": 750}}
 WAYS = [(size, theme) for size in ("wide", "narrow") for theme in ("light", "dark")]
 
 
@@ -134,7 +157,8 @@ def ids(api):
 def rows(root_api, ids):
     """One of each kind that operators look at."""
     every = {"listall": True}
-    host = root_api.listHosts(type="Routing")["host"][0]
+    placed = root_api.listVirtualMachines(id=ids["vm"])["virtualmachine"][0]
+    host = root_api.listHosts(id=placed["hostid"])["host"][0]
     account = root_api.listAccounts(name="lab", **every)["account"][0]
     return ids | {
         "zone": host["zoneid"],
@@ -155,6 +179,20 @@ def rows(root_api, ids):
         "user": account["user"][0]["id"],
         "role": next(each["id"] for each in root_api.listRoles()["role"] if each["name"].startswith("Read-Only User")),
     }
+
+
+@pytest.fixture(scope="module")
+def failed(root_api, api, rows):
+    """And jobs that came to nothing: a machine on a host of another zone, one in a group that is not there."""
+    away = next(host["id"] for host in root_api.listHosts(type="Routing")["host"] if host["zoneid"] != rows["zone"])
+    jobs = {
+        "failed": root_api.startVirtualMachine(id=rows["stopped"], hostid=away),
+        "failed_of_tenant": api.updateVMAffinityGroup(id=rows["stopped"], affinitygroupnames="nosuch"),
+    }
+    for job in jobs.values():
+        while root_api.queryAsyncJobResult(jobid=job["jobid"])["jobstatus"] == 0:
+            time.sleep(0.2)
+    return rows | {name: job["jobid"] for name, job in jobs.items()}
 
 
 def look_at(someone, name, path):
@@ -190,10 +228,39 @@ def test_every_page_of_a_tenant_is_accessible_and_fits(person, ids):
     assert before | looked_at(someone, PLAIN | OF_A_MACHINE, ids) == {}
 
 
-def test_every_page_of_an_operator_is_accessible_and_fits(person, rows):
+def test_every_page_of_an_operator_is_accessible_and_fits(person, failed):
     someone = person().log_in("admin", "ROOT")
 
-    assert looked_at(someone, OF_OPERATORS, rows) == {}
+    assert looked_at(someone, OF_OPERATORS, failed) == {}
+
+
+def test_every_page_of_a_domain_administrator_is_accessible_and_fits(person, failed):
+    someone = person().log_in("acme", "acme")
+
+    assert looked_at(someone, OF_DOMAIN_ADMINS, failed) == {}
+
+
+@pytest.mark.parametrize(
+    ("who", "pages"),
+    [
+        (("lab", "acme/lab"), PLAIN | OF_A_MACHINE),
+        (("acme", "acme"), OF_DOMAIN_ADMINS),
+        (("admin", "ROOT"), OF_OPERATORS),
+    ],
+    ids=["tenant", "domain administrator", "operator"],
+)
+def test_longer_words_fit_too(person, failed, who, pages):
+    """In German, on a laptop too: nothing is cut or pushed off the screen, and no word is broken."""
+    someone, found = person(language="de").log_in(*who), {}
+    for name, path in pages.items():
+        someone.go(path.format(**failed))
+        for size in SIZES:
+            someone.page.set_viewport_size(SIZES[size])
+            wide = someone.too_wide()
+            if wrong := [*([f"{wide} px too wide"] if wide > 0 else []), *someone.cut(), *someone.broken()]:
+                found[name, size] = wrong
+
+    assert found == {}
 
 
 def test_every_step_of_the_wizard_is_accessible_and_fits(person):
@@ -229,9 +296,9 @@ def test_every_step_of_the_wizard_is_accessible_and_fits(person):
     assert found == {}
 
 
-def test_every_page_is_light(person, ids, rows):
+def test_every_page_is_light(person, ids, failed):
     tenant, operator = person().log_in(), person().log_in("admin", "ROOT")
-    sizes = weighed(tenant, PLAIN | OF_A_MACHINE, ids) | weighed(operator, OF_OPERATORS, rows)
+    sizes = weighed(tenant, PLAIN | OF_A_MACHINE, ids) | weighed(operator, OF_OPERATORS, failed)
 
     too_much = {name: value for name, value in sizes.items() if value[0] >= HEAVY or value[1] >= MANY}
     heaviest = max(sizes.items(), key=lambda pair: pair[1])

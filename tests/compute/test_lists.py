@@ -3,6 +3,8 @@
 import re
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.services import key_pairs
 from apps.core.callers import Kind
@@ -268,3 +270,14 @@ def test_whether_a_machine_can_be_controlled_is_what_its_host_says(world, one, o
     told = {vm["name"]: vm.get("hostcontrolstate") for vm in world.do("listVirtualMachines")["virtualmachine"]}
 
     assert told == {"one": said, "two": None}
+
+
+def test_cards_are_looked_at_only_for_what_can_be_in_an_address(world, one):
+    asked = {}
+    for word in ("web", "10.1"):
+        with CaptureQueriesContext(connection) as queries:
+            found(world, keyword=word)
+        asked[word] = [query["sql"] for query in queries if "10.1" in query["sql"] or "web" in query["sql"]]
+
+    assert ["machines_nic" in sql for sql in asked["web"]] == [False]
+    assert ["machines_nic" in sql for sql in asked["10.1"]] == [True]

@@ -13,6 +13,15 @@ from apps.portal.events.words import phrase
         ({"type": "VM.CREATE", "resourcename": "web", "state": "Started"}, "web created: begun"),
         ({"type": "VM.CREATE", "resourcename": "web", "state": "Scheduled"}, "web created: asked for"),
         ({"type": "VM.CREATE", "description": "no room", "resourcename": "web", "level": "ERROR"}, "no room"),
+        (
+            {
+                "type": "VM.START",
+                "description": "Error while startVirtualMachine of virtual machine 85ef49b6-b23e: hostid: it is away",
+                "resourcename": "web",
+                "level": "ERROR",
+            },
+            "Start web failed: hostid: it is away",
+        ),
         ({"type": "VM.CREATE", "description": "a machine"}, "a machine"),
         ({"type": "NO.SUCH", "description": "as the API says"}, "as the API says"),
     ],

@@ -7,7 +7,7 @@ from django.test import Client
 
 from apps.portal.guide.markup import HEADING, LINK, anchors, rendered
 from apps.portal.guide.pages import FOLDER, GUIDES, chapters, chapters_in
-from apps.portal.statics import assets
+from apps.portal.statics import assets, url_of
 
 
 def test_text_becomes_html_and_is_escaped():
@@ -72,11 +72,21 @@ def test_a_picture_that_is_missing_is_its_caption():
     assert rendered("![A view](nosuch.png)") == '<p class="muted">A view</p>'
 
 
-def test_every_picture_of_the_guides_is_there():
-    texts = [path.read_text() for path in FOLDER.rglob("*.md")]
-    named = {name for text in texts for name in re.findall(r"\]\(([\w-]+\.png)\)", text)}
+def test_a_picture_is_that_of_the_language_or_else_the_english_one():
+    shown = {language: rendered("![A view](machine.png)", language=language) for language in ("en", "de", "fr")}
 
-    assert named - {name.removeprefix("guide/") for name in assets()} == set()
+    assert f'src="{url_of("guide/machine.png")}"' in shown["en"]
+    assert f'src="{url_of("guide/de/machine.png")}"' in shown["de"]
+    assert shown["fr"] == shown["en"]
+
+
+@pytest.mark.parametrize("language", ["", "de/"])
+def test_every_picture_of_the_guides_is_there(language):
+    texts = [path.read_text() for path in (FOLDER / language).glob("*/*.md")]
+    named = {f"guide/{language}{name}" for text in texts for name in re.findall(r"\]\(([\w-]+\.png)\)", text)}
+
+    assert len(named) > 15
+    assert named - assets().keys() == set()
 
 
 def test_chapters_are_served_to_everybody(db):

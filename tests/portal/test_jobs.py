@@ -170,11 +170,11 @@ def test_why_a_machine_is_where_it_is_is_told_to_administrators_only(browser, al
     to_root, to_owner = browser(make.root()).page(f"/machines/{vm.uuid}"), browser(alice).page(f"/machines/{vm.uuid}")
 
     assert "Why is it here?" in to_root
-    assert "h1: first of 2 that fit" in to_root
+    assert "h1: one of 2 that fit, free" in to_root
     assert '<a href="/hosts/b">h2</a>' in to_root
     assert "chosen: free 0.5" in to_root
     assert "Why is it here?" not in to_owner
-    assert "first of 2 that fit" not in to_owner
+    assert "one of 2 that fit" not in to_owner
 
 
 def test_a_refusal_says_what_each_host_fell_out_for(browser, alice, make):

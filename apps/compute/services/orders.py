@@ -233,7 +233,8 @@ class Wish:
     def check(self, vm: VirtualMachine) -> None:
         for name, row in (("hostid", self.host), ("clusterid", self.cluster), ("podid", self.pod)):
             if row is not None and row.zone_id != vm.zone_id:
-                raise InvalidParameter(f"{name}: {row.name} is in another zone than the instance")
+                text = "is in another zone than the instance"
+                raise InvalidParameter(f"{name}: {row.name} {text}", tenant=f"{name}: it {text}")
 
     def keys(self) -> dict[str, Any]:
         rows = {"host": self.host, "cluster": self.cluster, "pod": self.pod}

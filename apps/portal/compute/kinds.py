@@ -34,6 +34,7 @@ MACHINE = Kind(
     "machines",
     titles=("displayname", "name"),
     creating="deployVirtualMachine",
+    brief={"details": "nics"},
     searched=True,
     actions=(
         Action("createConsoleEndpoint", "terminal-2", states=("Running",), asks=True, tab="console", waits=False),

@@ -1,13 +1,15 @@
 """What happened, in a few words: the API's own text names commands and ids."""
 
+import re
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
 from django.utils.html import format_html
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext, gettext_lazy
 
 from apps.portal.frame.columns import Cell, Column
 from apps.portal.visits import Row
+from apps.portal.words import doing, verb
 
 # By the last two parts of the type, or the last: SG.AUTH.INGRESS, VM.CREATE, NET.RULEADD.
 HAPPENED: dict[str, str | Promise] = {
@@ -55,6 +57,7 @@ HAPPENED: dict[str, str | Promise] = {
 }
 
 
+FAILED = re.compile(r"Error while (?P<command>\w+) of [^:]*: (?P<why>.+)", re.DOTALL)
 NOT_YET = {"Scheduled": gettext_lazy("asked for"), "Started": gettext_lazy("begun")}  # of an event that comes later
 
 
@@ -66,6 +69,9 @@ def _words(kind: str) -> str | Promise | None:
 def phrase(event: Row) -> str:
     """Falls back to the API's text where there is no name to speak of, or where something else is said."""
     words, name = _words(str(event.get("type", ""))), event.get("resourcename")
+    if event.get("level") == "ERROR" and (failed := FAILED.match(str(event.get("description", "")))):
+        what = doing(verb(failed["command"]), str(name or ""))
+        return gettext("%(what)s failed: %(why)s") % {"what": what, "why": failed["why"]}
     if event.get("level") == "ERROR" or words is None or ("%(name)s" in str(words) and not name):
         return str(event.get("description", ""))
     said = str(words) % {"name": name}

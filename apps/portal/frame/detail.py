@@ -17,6 +17,7 @@ from apps.portal.frame.columns import Column, columns_of, shown_to
 from apps.portal.frame.pages import Page
 from apps.portal.frame.tables import Maker, Table, is_busy, items_of
 from apps.portal.kinds import Kind, Offer
+from apps.portal.listed import Listed
 from apps.portal.visits import NotFound, Row, Visit
 
 Text = str | Promise
@@ -88,10 +89,18 @@ class Tab:
         return visit.may(self.kind.listing)
 
     def count(self, page: "DetailPage") -> int | None:
-        return self.rows(page, size=1).count if self.counted else None
+        if not self.counted:
+            return None
+        scope = self.kind.scope(page.visit) | self.kind.asked(page.visit)
+        found = Listed(page.visit, self.kind.listing, **scope, **self.given(page))
+        return found.count() if found.is_plain else int(self.rows(page, size=1).count)
 
     def rows(self, page: "DetailPage", size: int = SHOWN) -> Any:
-        return self.kind.rows(page.visit, page=1, pagesize=size, **{self.by: page.key}, **self.fixed)
+        return self.kind.rows(page.visit, page=1, pagesize=size, **self.given(page))
+
+    def given(self, page: "DetailPage") -> dict[str, str]:
+        """Parameters that say whose they are."""
+        return {self.by: page.key, **self.fixed}
 
     def chosen(self, page: "DetailPage") -> list[Column]:
         known = shown_to(columns_of(REGISTRY[self.kind.listing].answering), is_root=page.visit.who.is_root)

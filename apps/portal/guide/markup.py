@@ -18,22 +18,22 @@ HEADING = re.compile(r"^##+ (.+)$", re.MULTILINE)
 ITEM, NUMBERED = re.compile(r"^- "), re.compile(r"^\d+\. ")
 
 
-def rendered(text: str, names: Sequence[str] = ()) -> SafeString:
-    """``names``: of its headings below the title, in their order."""
-    return mark_safe("\n".join(_blocks(text, iter(names))))  # noqa: S308 - every piece is escaped below
+def rendered(text: str, names: Sequence[str] = (), language: str = "") -> SafeString:
+    """``names``: of its headings below the title, in their order. ``language``: whose pictures are wanted."""
+    return mark_safe("\n".join(_blocks(text, iter(names), language)))  # noqa: S308 - every piece is escaped below
 
 
 def anchors(text: str) -> list[str]:
     return [re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-") for words in HEADING.findall(text)]
 
 
-def _blocks(text: str, names: Iterator[str]) -> Iterator[str]:
+def _blocks(text: str, names: Iterator[str], language: str) -> Iterator[str]:
     for block in re.split(r"\n{2,}", text.strip()):
         lines = block.split("\n")
         if block.startswith("    "):
             yield f'<pre class="code" tabindex="0">{escape(chr(10).join(line[4:] for line in lines))}</pre>'
         elif found := PICTURE.match(block):
-            yield _picture(found[1], found[2])
+            yield _picture(found[1], found[2], language)
         elif block.startswith("#"):
             level = len(block) - len(block.lstrip("#"))
             name = next(names, "") if level > 1 else ""
@@ -58,12 +58,12 @@ def _list(tag: str, mark: re.Pattern[str], lines: list[str]) -> str:
     return f"<{tag}>{''.join(f'<li>{_inline(item)}</li>' for item in items)}</{tag}>"
 
 
-def _picture(text: str, name: str) -> str:
-    """One that is missing in an installation is a caption alone."""
-    try:
-        url = statics.url_of(f"guide/{name}")
-    except KeyError:
+def _picture(text: str, name: str, language: str) -> str:
+    """In English where the language has none of its own; one that is missing in an installation is a caption alone."""
+    found = next((each for each in (f"guide/{language}/{name}", f"guide/{name}") if each in statics.assets()), "")
+    if not found:
         return f'<p class="muted">{escape(text)}</p>'
+    url = statics.url_of(found)
     image = f'<img src="{url}" alt="{escape(text)}" loading="lazy" width="1200" height="750">'
     return f"<figure>{image}<figcaption>{escape(text)}</figcaption></figure>"
 

@@ -105,7 +105,7 @@ class ChapterPage(GuidePage):
 
     @property
     def body(self) -> str:
-        return rendered(self.chapter.text, self.chapter.anchors)
+        return rendered(self.chapter.text, self.chapter.anchors, self.chapter.language)
 
     @property
     def after(self) -> Chapter | None:

@@ -1,12 +1,14 @@
 """The dashboard of an operator: capacity of each zone, alerts, jobs, hosts.
 
-Written by hand: it answers what has to be looked at now, out of many lists. Figures come from counts that the commands
-keep; no list is read as a whole.
+Written by hand: it answers what has to be looked at now, out of many lists. What is counted by state or zone is counted
+by one statement; no list is read as a whole.
 """
 
+from collections import Counter
 from functools import cached_property
 from typing import Any
 
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
@@ -19,6 +21,7 @@ from apps.portal.infrastructure import capacity
 from apps.portal.infrastructure.kinds import HOST, ZONE
 from apps.portal.infrastructure.looks import NETWORK_TYPE
 from apps.portal.kinds import Kind
+from apps.portal.listed import Listed
 from apps.portal.visits import Row
 
 Text = str | Promise
@@ -36,15 +39,15 @@ class Operations(Page):
     def title(self) -> str:
         return _("Operations")
 
-    def count(self, kind: Kind, **given: Any) -> int:
-        return int(kind.rows(self.visit, page=1, pagesize=1, **given).count) if self.visit.may(kind.listing) else 0
-
     @property
     def sum_said(self) -> str:
-        machines = self.count(MACHINE, details="min")
-        return ", ".join(
-            (ZONE.counted(self.zones_found.count), HOST.counted(self.hosts_count), MACHINE.counted(machines))
-        )
+        said = [ZONE.counted(self.zones_found.count), HOST.counted(self.hosts_count)]
+        if self.visit.may(MACHINE.listing):
+            said.append(MACHINE.counted(self._listed(MACHINE).count()))
+        return ", ".join(said)
+
+    def _listed(self, kind: Kind, **given: Any) -> Listed:
+        return Listed(self.visit, kind.listing, **kind.scope(self.visit), **kind.asked(self.visit), **given)
 
     @cached_property
     def zones_found(self) -> Any:
@@ -56,7 +59,7 @@ class Operations(Page):
         return [self._zone(row, marks) for row in self.zones_found.rows]
 
     def _zone(self, row: Row, marks: dict[int, float]) -> dict[str, Any]:
-        hosts = HOST.counted(self.count(HOST, zoneid=row["id"]))
+        hosts = HOST.counted(sum(n for (zone, *_rest), n in self.tally.items() if str(zone) == row["id"]))
         return {
             "row": row,
             "url": ZONE.url(row["id"]),
@@ -102,24 +105,31 @@ class Operations(Page):
     # hosts
 
     @cached_property
+    def tally(self) -> dict[tuple[Any, str, str], int]:
+        """How many hosts have which zone, state and use."""
+        return self._listed(HOST).tally("zone__uuid", "status", "resource_state")
+
+    @property
     def hosts_count(self) -> int:
-        return self.count(HOST)
+        return sum(self.tally.values())
 
     @cached_property
     def host_states(self) -> list[tuple[str, int]]:
-        found = [(state, self.count(HOST, state=state)) for state in HOST_STATES]
-        inside = self.count(HOST, resourcestate="Maintenance")
-        return [(state, number) for state, number in [*found, ("Maintenance", inside)] if number]
+        found: Counter[str] = Counter()
+        for (_zone, state, use), number in self.tally.items():
+            found[state] += number
+            found["Maintenance"] += number if use == "Maintenance" else 0
+        return [(state, found[state]) for state in (*HOST_STATES, "Maintenance") if found[state]]
 
     @cached_property
     def hosts(self) -> list[dict[str, Any]]:
         """Those that need a look come first; where there are many, the rest stays in the list."""
         rows: dict[str, Row] = {}
-        for state, number in self.host_states:
-            if state in CAUSES_A_LOOK and number:
-                rows |= {row["id"]: row for row in HOST.rows(self.visit, state=state, page=1, pagesize=HOSTS).rows}
+        for state, _number in self.host_states:
+            if state in CAUSES_A_LOOK:
+                rows |= {row["id"]: row for row in self._listed(HOST, state=state, details="min").first(HOSTS)}
         if len(rows) < HOSTS:
-            rows |= {row["id"]: row for row in HOST.rows(self.visit, page=1, pagesize=HOSTS).rows}
+            rows |= {row["id"]: row for row in self._listed(HOST, details="min").first(HOSTS)}
         return [self._host(row) for row in list(rows.values())[:HOSTS]]
 
     def _host(self, row: Row) -> dict[str, Any]:
@@ -147,7 +157,8 @@ class Operations(Page):
         for kind in (SYSTEM_MACHINE, ROUTER):
             if not self.visit.may(kind.listing):
                 continue
-            every, running = self.count(kind), self.count(kind, state="Running")
+            tally = self._listed(kind).tally("state")
+            every, running = sum(tally.values()), tally.get("Running", 0)
             state = "Running" if running == every else "Alert"
             said = _("%(running)s of %(all)s Running") % {"running": looks.number(running), "all": looks.number(every)}
             found.append((kind.many, kind.url(), state if every else "Allocated", said))
@@ -161,8 +172,6 @@ def short(name: str) -> str:
 
 def job_line(row: Row) -> dict[str, Any]:
     begun = looks.when(row["created"])
-    from django.utils import timezone
-
     return {
         "url": f"/jobs/{row['jobid']}",
         "command": str(row.get("cmd", "")).rpartition(".")[2].removesuffix("Cmd"),

@@ -11,11 +11,13 @@ from apps.portal.visits import Row, Visit
 
 Text = str | Promise
 GIB, TIB = 1 << 30, 1 << 40
+LOCAL = 9
 # By the wire's number of a capacity: what people call it, the unit it is told in, and what is above its threshold.
 KINDS: tuple[tuple[int, Text, str, float], ...] = (
     (1, gettext_lazy("Processor"), "GHz", 1000),
     (0, gettext_lazy("Memory"), "GiB", GIB),
     (3, gettext_lazy("Primary storage"), "GiB", GIB),
+    (LOCAL, gettext_lazy("Local storage"), "GiB", GIB),
     (6, gettext_lazy("Secondary storage"), "GiB", GIB),
     (4, gettext_lazy("Public addresses"), "", 1),
     (8, gettext_lazy("Guest addresses"), "", 1),

@@ -1,31 +1,39 @@
 """Hosts: list, page with what is placed there, and forms."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from django.utils.functional import Promise
-from django.utils.html import format_html_join
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from apps.core import ports
 from apps.portal import looks
 from apps.portal.appliances.kinds import ROUTER, SYSTEM_MACHINE
-from apps.portal.components import Chart, State
+from apps.portal.components import Chart, State, Step
 from apps.portal.compute.kinds import MACHINE
 from apps.portal.compute.load import LoadCard
+from apps.portal.compute.why import short_reason
 from apps.portal.events.tabs import events_of
+from apps.portal.frame.columns import Cell, Column
 from apps.portal.frame.detail import Card, DetailPage, FactsCard, RowsCard, Tab
 from apps.portal.frame.forms import Form
 from apps.portal.frame.listing import ListPage
+from apps.portal.frame.tables import Maker, Table
 from apps.portal.infrastructure import capacity
-from apps.portal.infrastructure.kinds import CLUSTER, HOST, POD, ZONE
-from apps.portal.infrastructure.looks import number
+from apps.portal.infrastructure.kinds import CLUSTER, HOST, POD, POOL, ZONE
+from apps.portal.infrastructure.looks import DISK_USE, number
 from apps.portal.infrastructure.zones import HOST_COLUMNS, HOST_OWN, ID, Changes, above
 from apps.portal.jobs.tab import JOBS
+from apps.portal.kinds import Kind
+from apps.portal.listed import Listed
+from apps.portal.visits import Row
 
 Text = str | Promise
-MIB = 1 << 20
+HERE, POOLS = 10, 100  # rows that are shown, pools that are added up
 
 
 class HostList(ListPage):
@@ -39,9 +47,73 @@ class HostList(ListPage):
     hint = gettext_lazy("A host runs machines. It is added to a cluster, by its address and a log-in of it.")
 
 
+@dataclass(frozen=True)
+class Why(Column):
+    """What placement wrote down when it chose this host; the whole of it stands on the machine's page."""
+
+    def cell(self, row: Row) -> Cell:
+        said = row.get(self.name)
+        return format_html('<a href="{}#why">{}</a>', MACHINE.url(row["id"]), said) if said else looks.DASH
+
+
+@dataclass(frozen=True)
+class Elsewhere(Column):
+    """A placement that takes nothing, made for this look."""
+
+    def cell(self, row: Row) -> Cell:
+        told = row.get(self.name)
+        if not told:
+            return State(name="Alert", label=_("no other host")).html()
+        others = len(told["candidates"]) - 1
+        link = format_html('<a href="{}">{}</a>', HOST.url(told["host"]["id"]), told["host"]["name"])
+        if not others:
+            return link
+        more = ngettext("or %(n)s other", "or %(n)s others", others) % {"n": others}
+        return format_html('{} <span class="muted">{}</span>', link, more)
+
+
+WHY = Why("why", gettext_lazy("Why here"))
+ELSEWHERE = Elsewhere("elsewhere", gettext_lazy("Would go to"))
+
+
 class PlacedHere(RowsCard):
+    """Written by hand: no command tells why a machine is here, nor where it would go. The second is looked for only
+    when it is asked for, each machine by itself: it costs as much as starting one.
+    """
+
+    template = "portal/infrastructure/placed.html"
     tab = "machines"
     title = gettext_lazy("Placed here")
+
+    @property
+    def can_ask(self) -> bool:
+        return self.visit.who.is_root
+
+    @property
+    def is_asked(self) -> bool:
+        return self.can_ask and self.page.given("elsewhere") == "1"
+
+    @cached_property
+    def found(self) -> Any:
+        return MACHINE.rows(self.visit, hostid=self.page.key, page=1, pagesize=HERE, details="min")
+
+    @cached_property
+    def table(self) -> Table:
+        assert self.whole is not None  # noqa: S101
+        keys = [row["id"] for row in self.found.rows]
+        told = ports.watch.one().placements(self.visit.who, MACHINE.label, keys)
+        others = ports.elsewhere.one()(keys) if self.is_asked else {}
+        for row in self.found.rows:
+            row["why"] = short_reason(told.get(row["id"], {}), self.page.row["id"])
+            row["elsewhere"] = others.get(row["id"])
+        columns = [*self.whole.chosen(self.page)[:-1], *((WHY,) if self.can_ask else ())]
+        columns += (ELSEWHERE,) if self.is_asked else ()
+        return Maker(self.visit, MACHINE, columns, caption=self.title, menus=False, tight=True).table(self.found.rows)
+
+    @property
+    def said(self) -> str:
+        count = self.found.count
+        return _("%(shown)s of %(all)s shown") % {"shown": HERE, "all": looks.number(count)} if count > HERE else ""
 
 
 class SystemHere(RowsCard):
@@ -68,7 +140,16 @@ class HostCapacity(Card):
             {"type": 1, "capacityused": used, "capacitytotal": cpu},
             {"type": 0, "capacityused": memory, "capacitytotal": total},
         ]
-        return capacity.uses(rows, marks)
+        return [*capacity.uses(rows, marks), *self.local]
+
+    @property
+    def local(self) -> list[dict[str, Any]]:
+        """Of pools that only this host reaches: their disks go with it."""
+        if not self.visit.may(POOL.listing):
+            return []
+        pools = POOL.rows(self.visit, hostid=self.row["id"], scope="HOST", page=1, pagesize=POOLS).rows
+        used, total = (sum(number(pool.get(name)) for pool in pools) for name in ("disksizeallocated", "capacitybytes"))
+        return capacity.uses([{"type": capacity.LOCAL, "capacityused": used, "capacitytotal": total}])
 
 
 class HostLoad(LoadCard):
@@ -117,16 +198,34 @@ class WouldDo(Card):
 
     @property
     def steps(self) -> list[Any]:
-        from apps.portal.components import Step
-
-        count = MACHINE.rows(self.visit, hostid=self.row["id"], page=1, pagesize=1, details="min").count
-        text = ngettext("%(n)s moves to another host of the cluster", "%(n)s move to other hosts of the cluster", count)
-        moved = text % {"n": MACHINE.counted(count)}
         return [
             Step(status="todo", text=_("Nothing new is placed here")),
-            Step(status="todo", text=moved if count else _("No machine has to move")),
+            *self._machines(),
+            *self._system(),
             Step(status="todo", text=_("The host is in maintenance")),
         ]
+
+    def _machines(self) -> Iterator[Step]:
+        """Nobody moves machines of users: it is refused while they run here."""
+        count = self._count(MACHINE, details="min")
+        if not count:
+            yield Step(status="todo", text=_("No machine of a user has to be stopped"))
+            return
+        text = ngettext("%(n)s has to be stopped first", "%(n)s have to be stopped first", count)
+        detail = _("Until then maintenance is refused. Started again, they go to other hosts.")
+        yield Step(status="todo", text=text % {"n": MACHINE.counted(count)}, detail=detail)
+
+    def _system(self) -> Iterator[Step]:
+        for kind in (SYSTEM_MACHINE, ROUTER):
+            if count := self._count(kind):
+                text = ngettext("%(n)s comes up on another host", "%(n)s come up on other hosts", count)
+                yield Step(status="todo", text=text % {"n": kind.counted(count)})
+
+    def _count(self, kind: Kind, **given: str) -> int:
+        if not self.visit.may(kind.listing):
+            return 0
+        scope = kind.scope(self.visit) | kind.asked(self.visit)
+        return Listed(self.visit, kind.listing, **scope, hostid=self.row["id"], **given).count()
 
 
 class HostPage(DetailPage):
@@ -144,6 +243,13 @@ class HostPage(DetailPage):
             "hostid",
             ("name", "state", "account", "cpunumber", "memory", "serviceofferingname"),
             counted=True,
+        ),
+        Tab(
+            POOL,
+            "hostid",
+            ("name", "state", "scope", "type", "diskuse"),
+            own={"diskuse": DISK_USE},
+            label=gettext_lazy("Storage"),
         ),
         Tab(SYSTEM_MACHINE, "hostid", ("name", "state", "systemvmtype", "privateip", "publicip")),
         Tab(ROUTER, "hostid", ("name", "state", "account", "guestnetworkname", "guestipaddress")),
@@ -210,10 +316,11 @@ class Maintain(Form):
     command = "prepareHostForMaintenance"
     folded = ()
     note = gettext_lazy(
-        "Its machines move to other hosts while they run. It takes as long as that takes, and can be cancelled."
+        "Machines of users have to be stopped before: it is refused while one runs here. Machines of the system come "
+        "up on other hosts. It can be cancelled."
     )
     kept = (
-        gettext_lazy("What runs on it, moved to other hosts"),
+        gettext_lazy("Machines of the system, on other hosts"),
         gettext_lazy("The host itself, until it is enabled again"),
     )
 

@@ -76,6 +76,7 @@ HOST = Kind(
     "hosts",
     asking={"type": "Routing"},
     creating="addHost",
+    brief={"details": "min"},
     searched=True,
     actions=(
         Action("prepareHostForMaintenance", "tool", asks=True, shown=_in_service),

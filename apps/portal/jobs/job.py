@@ -12,6 +12,7 @@ from apps.portal import gate, looks, services, words
 from apps.portal.components import Copy, Link, Step
 from apps.portal.compute.why import Reasons, reasons_of
 from apps.portal.frame.pages import Page
+from apps.portal.jobs.others import Other, again_url, one
 from apps.portal.jobs.panel import Group, again, groups, url_of
 from apps.portal.jobs.steps import steps_of
 from apps.portal.kinds import kind_of
@@ -42,6 +43,11 @@ class JobPage(Page):
         found = Begun.objects.filter(user=self.visit.user, job=str(self.where["key"])).first()
         return services.look_after(self.visit, [found])[0] if found else None
 
+    @cached_property
+    def other(self) -> Other | None:
+        """For who operates what another has begun, or the API."""
+        return None if self.begun else one(self.visit, str(self.where["key"]))
+
     @property
     def state(self) -> str:
         return STATES[self.job["jobstatus"]]
@@ -56,10 +62,18 @@ class JobPage(Page):
 
     @property
     def command(self) -> str:
-        return self.begun.command if self.begun else str(self.job.get("cmd", "")).rpartition(".")[2]
+        if self.begun:
+            return self.begun.command
+        return str(self.other.told["command"]) if self.other else self._wire_command
+
+    @property
+    def _wire_command(self) -> str:
+        return str(self.job.get("cmd", "")).rpartition(".")[2]
 
     @property
     def title(self) -> str:
+        if self.other:
+            return self.other.title
         return words.doing(words.verb(self.command), self.begun.name if self.begun else "")
 
     @property
@@ -86,13 +100,17 @@ class JobPage(Page):
 
     @property
     def again(self) -> str:
+        if self.other:
+            return again_url(self.visit, self.other)
         return again(self.visit, self.begun) if self.begun and self.error else ""
 
     @property
     def facts(self) -> list[tuple[str, Any]]:
-        row = Link(text=self.begun.name, url=self.row_url).html() if self.begun and self.begun.name else ""
+        name = self.begun.name if self.begun else self.other.told["name"] if self.other else ""
+        row = Link(text=name, url=self.row_url).html() if name else ""
         return [
             (_("About"), row),
+            *([(_("Asked for by"), self.other.who), (_("Domain"), self.other.told["domain"])] if self.other else ()),
             (_("Begun"), looks.moment_in_full(self.job["created"])),
             (_("Ended"), looks.moment_in_full(self.job.get("completed"))),
             (_("Id"), Copy(text=str(self.where["key"]), what=_("the id")).html()),
@@ -116,6 +134,8 @@ class JobPage(Page):
 
     @property
     def row_url(self) -> str:
+        if self.other:
+            return self.other.row_url
         return url_of(self.begun) if self.begun else ""
 
     @property

@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 
 from apps.portal import looks, services, words
 from apps.portal.frame.pages import Page
+from apps.portal.jobs.others import Other, again_url, ended, operates
 from apps.portal.jobs.steps import steps_of
 from apps.portal.kinds import kind_of
 from apps.portal.models import Begun
@@ -211,7 +212,7 @@ class JobList(Page):
         return [group for group in self.groups if group.is_pending]
 
     @property
-    def ended(self) -> list[Group]:
+    def ended_here(self) -> list[Group]:
         return [group for group in self.groups if not group.is_pending]
 
     @cached_property
@@ -223,6 +224,19 @@ class JobList(Page):
         found = self.visit.list("listAsyncJobs", listall="true", page=1, pagesize=100).rows
         others = [job for job in found if job["jobid"] not in mine]
         return [job | {"title": str(job["cmd"]).rpartition(".")[2].removesuffix("Cmd")} for job in others]
+
+    @property
+    def only_failed(self) -> bool:
+        return self.given("ended") == "failed"
+
+    @cached_property
+    def of_others(self) -> list[tuple[Other, str]] | None:
+        """What ended in the last day and was not begun here, for those who operate it; None for all others."""
+        if not operates(self.visit):
+            return None
+        mine = {row.job for group in self.groups for row in group.rows}
+        found = ended(self.visit, only_failed=self.only_failed)
+        return [(job, again_url(self.visit, job)) for job in found if job.told["job"] not in mine]
 
     def get(self) -> HttpResponse:
         if self.visit.is_fragment:

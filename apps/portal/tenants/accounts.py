@@ -105,9 +105,8 @@ class AccountPage(DetailPage):
 
 
 class _OfAccount(Tab):
-    def rows(self, page: DetailPage, size: int = 100) -> Any:
-        given = {"account": page.row["name"], "domainid": page.row["domainid"]}
-        return self.kind.rows(page.visit, page=1, pagesize=size, **given)
+    def given(self, page: DetailPage) -> dict[str, str]:
+        return {"account": page.row["name"], "domainid": page.row["domainid"]}
 
 
 class NewAccount(Form):

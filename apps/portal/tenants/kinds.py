@@ -30,6 +30,7 @@ DOMAIN = Kind(
     "domains",
     titles=("path", "name"),
     creating="createDomain",
+    brief={"details": "min"},
     searched=True,
     actions=(
         Action("updateDomain", "edit", asks=True, unless=_is_root),
@@ -46,6 +47,7 @@ ACCOUNT = Kind(
     "listAccounts",
     "accounts",
     creating="createAccount",
+    brief={"details": "min"},
     searched=True,
     actions=(
         Action("updateAccount", "edit", given={"id": "id"}, asks=True),

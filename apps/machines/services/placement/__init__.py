@@ -3,7 +3,7 @@ storage which pools go with it. All of that looks; ``reserve`` takes. See docs/p
 """
 
 from apps.machines.models import Reservation
-from apps.machines.services.placement.rehearsing import Rehearsal, rehearse
+from apps.machines.services.placement.rehearsing import Rehearsal, elsewhere, rehearse
 from apps.machines.services.placement.taking import held, reserve, reserve_pool, unreserve
 
-__all__ = ["Rehearsal", "Reservation", "held", "rehearse", "reserve", "reserve_pool", "unreserve"]
+__all__ = ["Rehearsal", "Reservation", "elsewhere", "held", "rehearse", "reserve", "reserve_pool", "unreserve"]

@@ -28,12 +28,25 @@ def rehearse(
 ) -> Rehearsal:
     """``is_counted`` has the hosts of the zone counted by what drops them, where the machine fits too."""
     request = requests.of(vm, wish=wish, together=together, apart=apart)
+    if details := _choice(request):
+        counts = explanations.of_hosts(request) if is_counted else None
+        counted = {"hosts": counts.total, "dropped": counts.details, "fit": counts.left} if counts else {}
+        return Rehearsal(True, "", details | counted)
+    refusal = explanations.of_refusal(request)
+    return Rehearsal(False, refusal.tenant, refusal.details)
+
+
+def elsewhere(vm: VirtualMachine, *, together: Collection[int] | None, apart: Collection[int]) -> dict[str, Any] | None:
+    """Where it would go if its host went, as explanations tell a choice; None where no other host fits. Cheap, also
+    then: what fell out is not counted.
+    """
+    away = [vm.host_id] if vm.host_id else []
+    return _choice(requests.of(vm, together=together, apart=apart, avoid=away))
+
+
+def _choice(request: requests.Request) -> dict[str, Any] | None:
     found = Search(request).candidates()
     for host in found.hosts:
         if (pools := storage.choose(request, host)) is not None:
-            details = explanations.of_choice(request, found, host, pools)
-            counts = explanations.of_hosts(request) if is_counted else None
-            counted = {"hosts": counts.total, "dropped": counts.details, "fit": counts.left} if counts else {}
-            return Rehearsal(True, "", details | counted)
-    refusal = explanations.of_refusal(request)
-    return Rehearsal(False, refusal.tenant, refusal.details)
+            return explanations.of_choice(request, found, host, pools)
+    return None
