@@ -1,6 +1,7 @@
 """Questions about offerings that other apps ask."""
 
 from functools import cache
+from typing import Any
 
 from apps.core.prepared import Prepared, Slot
 from apps.infrastructure.models import Zone
@@ -15,6 +16,6 @@ def is_offered_in(offering: Offering, zone: Zone) -> bool:
 
 @cache
 def _zones_of(model: type[Offering]) -> Prepared:
-    field = model._meta.get_field("zones")
+    field: Any = model._meta.get_field("zones")
     key, links = field.m2m_column_name(), field.remote_field.through.objects
     return Prepared(lambda: links.filter(**{key: Slot("offering")}).values_list("zone_id", flat=True))
