@@ -25,6 +25,7 @@ NUMBERS = count(1)
 # Seconds between two looks of a client at a job, ever longer ones. Of several clients the first is so many times
 # longer: together they look as often as one, who looks a hundred times as often as `cs` and CloudMonkey do.
 PAUSE, LONGEST = 0.02, 0.32
+POOL = "--innodb-buffer-pool-size=128M"  # as MariaDB has it where nobody says more
 
 # CloudStack 4.23 on such a machine, with MariaDB and its own simulator: the least and the most that it showed.
 THEIRS = {
@@ -223,7 +224,7 @@ def main() -> None:
     parser.add_argument("--mariadb", action="store_true")
     parser.add_argument("--seconds", type=float, default=10.0)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, running() if given.mariadb else nullcontext() as server:
+    with tempfile.TemporaryDirectory() as folder, running(POOL) if given.mariadb else nullcontext() as server:
         cloud = Cloud(Path(folder) / "cloud")
         cloud.environment = {"DATABASE_URL": server.url()} if server else {}
         words = ("--web", str(given.web), "--workers", str(given.workers))
