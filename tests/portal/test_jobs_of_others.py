@@ -254,3 +254,17 @@ def test_jobs_of_others_cost_the_same_queries_for_one_and_for_many(browser, root
         costs.append(len([query for query in queries if "configuration_" not in query["sql"]]))
 
     assert costs[0] == costs[1]
+
+
+def test_the_dashboard_of_operators_tells_what_failed_in_the_last_hour(browser, root, failed):
+    visitor = browser(root)
+    page = visitor.page("/")
+    row = re.search(rf'<tr><th[^>]*><a href="/jobs/{failed.uuid}">(.*?)</tr>', page).group(1)
+    assert "0 running or waiting, 1 failed in the last hour" in page
+    assert ("startVirtualMachine" in row, ">alice<" in row, "Failed" in row) == (True, True, True)
+
+    Job.objects.filter(pk=failed.pk).update(completed=timezone.now() - timedelta(minutes=61))
+
+    page = visitor.page("/")
+    assert f"/jobs/{failed.uuid}" not in page
+    assert "failed in the last hour" not in page

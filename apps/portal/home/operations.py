@@ -5,12 +5,14 @@ by one statement; no list is read as a whole.
 """
 
 from collections import Counter
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apps.portal import looks
 from apps.portal.appliances.kinds import ROUTER, SYSTEM_MACHINE
@@ -20,12 +22,15 @@ from apps.portal.frame.pages import Page
 from apps.portal.infrastructure import capacity
 from apps.portal.infrastructure.kinds import HOST, ZONE
 from apps.portal.infrastructure.looks import NETWORK_TYPE
+from apps.portal.jobs import others
+from apps.portal.jobs.others import Other
 from apps.portal.kinds import Kind
 from apps.portal.listed import Listed
 from apps.portal.visits import Row
 
 Text = str | Promise
 ZONES, HOSTS, ALERTS, JOBS = 12, 48, 6, 8
+HOUR = timedelta(hours=1)
 HOST_STATES = ("Up", "Connecting", "Disconnected", "Alert", "Down")
 CAUSES_A_LOOK = ("Alert", "Down", "Error", "Disconnected")
 
@@ -93,14 +98,23 @@ class Operations(Page):
             return None
         return self.visit.list("listAsyncJobs", listall="true", page=1, pagesize=JOBS)
 
+    @cached_property
+    def failed(self) -> list[Other]:
+        return others.ended(self.visit, only_failed=True, within=HOUR) if self.jobs_found else []
+
     @property
     def jobs(self) -> list[dict[str, Any]]:
-        return [job_line(row) for row in self.jobs_found.rows] if self.jobs_found else []
+        """Under way, and where there is room those that failed lately."""
+        lines = [job_line(row) for row in self.jobs_found.rows] if self.jobs_found else []
+        return (lines + [failed_line(each) for each in self.failed])[:JOBS]
 
     @property
     def jobs_said(self) -> str:
         count = self.jobs_found.count if self.jobs_found else 0
-        return _("%(count)s running or waiting") % {"count": looks.number(count)}
+        said = _("%(count)s running or waiting") % {"count": looks.number(count)}
+        failed = len(self.failed)
+        more = ngettext("%(n)s failed in the last hour", "%(n)s failed in the last hour", failed)
+        return f"{said}, {more % {'n': looks.number(failed)}}" if failed else said
 
     # hosts
 
@@ -179,4 +193,15 @@ def job_line(row: Row) -> dict[str, Any]:
         "percent": int(row.get("jobprocstatus") or 0),
         "text": row.get("jobprogresstext", ""),
         "since": looks.duration((timezone.now() - begun).total_seconds()) if begun else "",
+    }
+
+
+def failed_line(job: Other) -> dict[str, Any]:
+    return {
+        "url": job.url,
+        "command": job.told["command"],
+        "account": job.told["account"],
+        "failed": job.state_said,
+        "text": job.told["text"],
+        "since": looks.duration((timezone.now() - job.told["completed"]).total_seconds()),
     }

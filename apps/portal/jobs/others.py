@@ -80,8 +80,8 @@ def operates(visit: Visit) -> bool:
     return visit.who.is_root or visit.who.is_domain_admin
 
 
-def ended(visit: Visit, *, only_failed: bool) -> list[Other]:
-    since = timezone.now() - DAY
+def ended(visit: Visit, *, only_failed: bool, within: timedelta = DAY) -> list[Other]:
+    since = timezone.now() - within
     return [Other(told) for told in ports.watch.one().ended(visit.who, since, only_failed=only_failed)]
 
 
