@@ -1,8 +1,8 @@
 import pytest
 
-from apps.core.errors import CloudError
+from apps.core.errors import GENERIC, CloudError, text_for
 from apps.core.models import Question
-from apps.hypervisors.errors import Unknown
+from apps.hypervisors.errors import Busy, Refused, Unknown
 from apps.storage.models import Volume
 from apps.storage.services.volumes import CREATE, create_disk
 
@@ -27,3 +27,23 @@ def test_who_knows_answers_an_open_question_once_and_without_looking(asked, clou
 
     assert (Volume.all_tenants.get(pk=asked.pk).state, Question.objects.count()) == (state, 0)
     assert cloud.calls == []
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (Refused("disk full on kvm-7"), "disk full on kvm-7"),
+        (Busy("an earlier call"), "an earlier call"),
+        (Unknown("no answer"), "whether it happened is being looked into (no answer)"),
+    ],
+)
+def test_root_reads_why_the_host_refused_and_tenants_nothing_of_hosts(make, cloud, db, error, why):
+    make.host()
+    volume = make.volume(make.account())
+    cloud.fail("disks.create", error)
+
+    with pytest.raises(CloudError) as refusal:
+        create_disk(volume)
+
+    assert text_for(refusal.value, is_root=True) == f"cannot create volume {volume.uuid}: {why}"
+    assert text_for(refusal.value, is_root=False) == GENERIC[534]

@@ -172,7 +172,7 @@ def test_one_pool_is_deleted_or_takes_a_volume(make, disk):
         if number % 2:
             tried(lambda: dispatch.call(root, "deleteStoragePool", id=pool.uuid))
         elif number == 0:
-            tried(lambda: primary_storage.end_maintenance(StoragePool.all_tenants.get(pk=pool.pk)))
+            tried(lambda: primary_storage.end_maintenance(StoragePool.including_removed.get(pk=pool.pk)))
         else:
             pools.take(rows[number], pool)
 
