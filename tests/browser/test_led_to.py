@@ -2,7 +2,7 @@
 
 import re
 
-from tests.browser.test_pages import OF_A_MACHINE, OF_OPERATORS, PLAIN, ids, rows  # noqa: F401 - fixtures
+from tests.browser.test_pages import OF_A_MACHINE, OF_OPERATORS, PLAIN, failed, ids, rows  # noqa: F401 - fixtures
 
 OTHERS = ("/clusters", "/pods", "/physical-networks", "/domains", "/isos", "/docs/")
 LINK = re.compile(r'href="(/(?:do/\w+\?|[a-z-]+/[0-9a-f-]{36}/)[^"#]*)"')
@@ -51,9 +51,9 @@ def test_what_the_pages_of_a_tenant_lead_to_is_accessible_and_fits(person, ids):
     assert looked_at(someone, known) == {}
 
 
-def test_what_the_pages_of_an_operator_lead_to_is_accessible_and_fits(person, rows):  # noqa: F811
+def test_what_the_pages_of_an_operator_lead_to_is_accessible_and_fits(person, failed):  # noqa: F811
     someone = person().log_in("admin", "ROOT")
-    known = [path.format(**rows) for path in OF_OPERATORS.values()]
+    known = [path.format(**failed) for path in OF_OPERATORS.values()]
     lists = {address: wrong for address in OTHERS if (wrong := wrong_with(someone, address))}
 
     assert lists | looked_at(someone, known) == {}
