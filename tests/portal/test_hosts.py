@@ -98,6 +98,17 @@ def test_where_a_machine_would_go_is_asked_for_and_takes_nothing(browser, root, 
     assert Reservation.objects.count() == 0
 
 
+def test_only_some_are_looked_for_at_once_and_the_page_says_so(browser, root, alice, make, hosts, placed):
+    for number in range(6):
+        make.vm(alice.account, name=f"web-{number}", state="Running", host=hosts[0])
+    visitor, address = browser(root), f"/hosts/{hosts[0].uuid}"
+
+    asked, plain = visitor.page(f"{address}?elsewhere=1"), visitor.page(address)
+
+    assert (len(cells(asked, "Would go to")), "5 of 7 shown" in asked) == (5, True)
+    assert (len(cells(plain, "Why here")), "of 7 shown" in plain) == (7, False)
+
+
 def test_a_machine_that_fits_nowhere_else_is_said(browser, root, hosts, placed):
     Host.all_tenants.filter(name="there").kernel_update(status="Down")
 

@@ -33,7 +33,7 @@ from apps.portal.listed import Listed
 from apps.portal.visits import Row
 
 Text = str | Promise
-HERE, POOLS = 10, 100  # rows that are shown, pools that are added up
+HERE, ASKED, POOLS = 10, 5, 100  # rows that are shown, those that are looked for too, pools that are added up
 
 
 class HostList(ListPage):
@@ -95,7 +95,8 @@ class PlacedHere(RowsCard):
 
     @cached_property
     def found(self) -> Any:
-        return MACHINE.rows(self.visit, hostid=self.page.key, page=1, pagesize=HERE, details="min")
+        size = ASKED if self.is_asked else HERE
+        return MACHINE.rows(self.visit, hostid=self.page.key, page=1, pagesize=size, details="min")
 
     @cached_property
     def table(self) -> Table:
@@ -112,8 +113,8 @@ class PlacedHere(RowsCard):
 
     @property
     def said(self) -> str:
-        count = self.found.count
-        return _("%(shown)s of %(all)s shown") % {"shown": HERE, "all": looks.number(count)} if count > HERE else ""
+        count, shown = self.found.count, len(self.found.rows)
+        return _("%(shown)s of %(all)s shown") % {"shown": shown, "all": looks.number(count)} if count > shown else ""
 
 
 class SystemHere(RowsCard):
