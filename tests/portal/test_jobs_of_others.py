@@ -268,3 +268,10 @@ def test_the_dashboard_of_operators_tells_what_failed_in_the_last_hour(browser, 
     page = visitor.page("/")
     assert f"/jobs/{failed.uuid}" not in page
     assert "failed in the last hour" not in page
+
+
+def test_the_dashboard_says_when_more_failed_than_it_was_told_of(browser, root, alice, failed):
+    ended = {"status": Job.Status.FAILED, "result": failed.result, "completed": timezone.now()}
+    Job.objects.bulk_create(Job(account=alice.account, command="x", params={}, **ended) for _ in range(60))
+
+    assert "50+ failed in the last hour" in browser(root).page("/")

@@ -114,7 +114,8 @@ class Operations(Page):
         said = _("%(count)s running or waiting") % {"count": looks.number(count)}
         failed = len(self.failed)
         more = ngettext("%(n)s failed in the last hour", "%(n)s failed in the last hour", failed)
-        return f"{said}, {more % {'n': looks.number(failed)}}" if failed else said
+        number = looks.number(failed) + ("+" if failed >= others.MOST else "")
+        return f"{said}, {more % {'n': number}}" if failed else said
 
     # hosts
 

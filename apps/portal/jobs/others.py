@@ -26,6 +26,7 @@ from apps.portal.visits import NotFound, Visit
 
 Text = str | Promise
 DAY = timedelta(days=1)
+MOST = 50  # that are told of at once
 STATES = {"queued": "IN_PROGRESS", "running": "IN_PROGRESS", "succeeded": "SUCCEEDED", "failed": "FAILED"}
 
 
